@@ -1,0 +1,33 @@
+"""Money is whole rupiah, an `int` (L12). The wire spells it in many ways; all of them come through `rupiah`."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from .errors import Unrecognised
+
+
+def rupiah(value: object, *, where: str) -> int:
+    """Read an amount as whole rupiah.
+
+    Accepts `48000`, `48000.0`, `"48000"`, `"48000.00"`. Raises `Unrecognised` naming `where` for text that is no number and for
+    fractions of a rupiah: a sum that does not add up must be seen, not rounded.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or value is None:
+        raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value))
+    try:
+        amount = Decimal(str(value).strip())
+    except InvalidOperation:
+        raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value)) from None
+    if not amount.is_finite() or amount != amount.to_integral_value():
+        raise Unrecognised(f"{where}: whole rupiah were expected", repr(value))
+    return int(amount)
+
+
+def rupiah_or_none(value: object, *, where: str) -> int | None:
+    """Like `rupiah`, but absent, null and blank text are `None` (unknown, which is never 0)."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return rupiah(value, where=where)
