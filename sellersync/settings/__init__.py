@@ -1,0 +1,37 @@
+"""Settings: one TOML file, the environment (`SELLERSYNC_...`) and a directory of credential files, checked as a whole.
+
+`load` is the only entrance. `shape` holds the models, `sources` reads the three places, `sentences` words what is wrong. The channels'
+and couriers' own keys are validated by the connectors themselves; this package knows the shape, not the channels.
+"""
+
+from .load import load
+from .shape import (
+    BookingSettings,
+    ChannelSettings,
+    CourierSettings,
+    HttpSettings,
+    JobsSettings,
+    LedgerSettings,
+    ReportSettings,
+    SenderSettings,
+    Settings,
+    ShopSettings,
+    StockSettings,
+    WarehouseSettings,
+)
+
+__all__ = [
+    "BookingSettings",
+    "ChannelSettings",
+    "CourierSettings",
+    "HttpSettings",
+    "JobsSettings",
+    "LedgerSettings",
+    "ReportSettings",
+    "SenderSettings",
+    "Settings",
+    "ShopSettings",
+    "StockSettings",
+    "WarehouseSettings",
+    "load",
+]
