@@ -59,6 +59,8 @@ class ChannelRow(SQLModel, table=True):
     remote_shop_id: str
     slug: str
     kind: str  # channel | courier
+    warehouse_id: int | None = Field(default=None, sa_column=_ref("warehouse.id", nullable=True))
+    """Where its orders are taken from unless their location says otherwise."""
     created_ms: int = Field(sa_column=_ms())
     first_walk_done_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     paused_until_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
@@ -308,6 +310,9 @@ class Balance(SQLModel, table=True):
     warehouse_id: int = Field(primary_key=True)
     account: str = Field(primary_key=True)
     quantity: int = 0
+    changed_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    movement_id: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    """The newest movement that changed it: the ledger version of everything computed from it."""
 
 
 class OrderPosition(SQLModel, table=True):

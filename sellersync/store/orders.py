@@ -1,0 +1,554 @@
+"""Orders into the ledger: one page of a walk in one transaction: rows, movements, parcels, findings and the mark together (L3, L6).
+
+Everything is done for the whole page at once, one statement per kind: a page of a hundred orders costs a few dozen statements.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, text
+from sqlmodel import Session
+
+from sellersync.domain.ids import content_digest
+from sellersync.domain.levels import OwnOrderChange, expected_after
+from sellersync.domain.listings import Effect
+from sellersync.domain.orders import (
+    Excluded,
+    Freshness,
+    Order,
+    OrderLine,
+    OrderState,
+    UnitStage,
+    Version,
+    freshness,
+    match_lines,
+)
+from sellersync.domain.stock import Component, Left
+from sellersync.domain.times import from_epoch_ms, to_epoch_ms
+
+from .findings import close_many, open_subjects, raise_finding
+from .parcels import adopt_parcels, drop_unwanted_parcels, left_by_parcels
+from .posting import (
+    LineWork,
+    OrderWork,
+    in_list,
+    kept_outside,
+    load_components,
+    load_works,
+    pack_units,
+    post_orders,
+    save_lines,
+)
+from .returns import open_due_returns
+from .tables import BuyerRow, OrderLineRow, OrderRow
+from .vault import Vault
+
+_ORDER = OrderRow.__table__  # type: ignore[attr-defined]
+_LINE = OrderLineRow.__table__  # type: ignore[attr-defined]
+_BUYER = BuyerRow.__table__  # type: ignore[attr-defined]
+BUYER_PURPOSE = "buyer"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRules:
+    """What recording needs to know of a channel: where its orders are taken from and which effects of them are certain."""
+
+    channel_id: int
+    warehouse_id: int
+    locations: Mapping[str, int] = field(default_factory=dict)
+    certain: frozenset[Effect] = frozenset()
+
+    def warehouse_of(self, location: str) -> int | None:
+        """The warehouse of a location; `None` when the channel's locations are mapped and this one is not."""
+        if not location or not self.locations:
+            return self.warehouse_id
+        return self.locations.get(location)
+
+
+@dataclass(slots=True)
+class Recorded:
+    """What recording a page did."""
+
+    first: int = 0
+    newer: int = 0
+    same: int = 0
+    older: int = 0
+    movements: int = 0
+    parked_lines: int = 0
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.first or self.newer)
+
+
+@dataclass(slots=True)
+class _Incoming:
+    order: Order
+    digest: str
+    row: Any = None  # the known row, if any
+    first: bool = True
+    work: OrderWork | None = None
+    changes: dict[int, list[OwnOrderChange]] = field(default_factory=dict)  # by target id
+
+
+def record_orders(
+    session: Session,
+    rules: ChannelRules,
+    orders: Sequence[Order],
+    *,
+    read_started_at: datetime,
+    now_ms: int,
+    vault: Vault,
+) -> Recorded:
+    """Record these versions of orders and post what they do to stock. Older and unchanged versions change nothing (L2)."""
+    result = Recorded()
+    read_ms = to_epoch_ms(read_started_at)
+    incoming = _newest_of_each(orders)
+    _known_rows(session, rules.channel_id, incoming)
+    work_on: list[_Incoming] = []
+    for item in incoming:
+        verdict = _freshness(item, read_started_at)
+        if verdict is Freshness.SAME:
+            result.same += 1
+        elif verdict is Freshness.OLDER:
+            result.older += 1
+        else:
+            item.first = verdict is Freshness.FIRST
+            work_on.append(item)
+    if not work_on:
+        return result
+    catalogue = _Catalogue.load(session, rules.channel_id, [item.order for item in work_on])
+    fresh = [item for item in work_on if item.first]
+    known = [item for item in work_on if not item.first]
+    _insert_orders(session, rules, fresh, read_ms=read_ms, now_ms=now_ms)
+    _insert_lines(session, rules, catalogue, [(item, item.order.lines) for item in fresh])
+    _update_orders(session, known, read_ms=read_ms, now_ms=now_ms)
+    _merge_known(session, rules, catalogue, known)
+    works = [item.work for item in work_on if item.work is not None]
+    for item, work in zip(work_on, works, strict=True):
+        left_by_parcels(work, item.order.parcels)
+    posted = post_orders(session, works, now_ms=now_ms)
+    save_lines(session, (line for work in works for line in work.lines if line.id))
+    _seal_buyers(session, work_on, vault=vault, now_ms=now_ms)
+    _forget_expected(session, rules, work_on)
+    adopt_parcels(
+        session,
+        rules.channel_id,
+        [(work, item.order) for item, work in zip(work_on, works, strict=True)],
+        now_ms=now_ms,
+    )
+    cancelled = [item.work.id for item in known if item.work is not None and item.order.state is OrderState.CANCELLED]
+    drop_unwanted_parcels(session, cancelled, now_ms=now_ms)
+    open_due_returns(session, works, now_ms=now_ms)
+    result.parked_lines = _note_problems(session, rules, work_on, now_ms=now_ms)
+    result.first, result.newer, result.movements = len(fresh), len(known), posted.movements
+    return result
+
+
+def _newest_of_each(orders: Sequence[Order]) -> list[_Incoming]:
+    """A page may carry an order twice; only its newest version counts."""
+    newest: dict[str, Order] = {}
+    for order in orders:
+        known = newest.get(order.remote_id)
+        if known is None or order.updated_at >= known.updated_at:
+            newest[order.remote_id] = order
+    return [_Incoming(order, _digest(order)) for order in newest.values()]
+
+
+def _digest(order: Order) -> str:
+    lines = [
+        (
+            line.key,
+            line.listing,
+            line.target,
+            line.location,
+            line.ours,
+            line.unit_price,
+            [(u.stage, u.count, u.key, u.excluded) for u in line.units],
+        )
+        for line in order.lines
+    ]
+    parcels = [(p.remote_id, p.state, p.waybill, p.courier, p.unit_keys, p.units, p.pickup_code) for p in order.parcels]
+    buyer = order.buyer
+    sealed = (buyer.name, buyer.phone, buyer.address, buyer.postal_code) if buyer else ()
+    return content_digest(
+        repr((order.state, order.remote_status, order.paid_at, order.ship_by, order.total, order.shipping_fee, order.cod,
+              order.hold_expires_at, order.cancel_respond_by, order.cancel_reason, order.problems, lines, parcels, sealed))
+    )  # fmt: skip
+
+
+def _known_rows(session: Session, channel_id: int, incoming: Sequence[_Incoming]) -> None:
+    by_id = {item.order.remote_id: item for item in incoming}
+    ids = list(by_id)
+    for start in range(0, len(ids), 200):
+        chunk = ids[start : start + 200]
+        names = {f"r{number}": remote_id for number, remote_id in enumerate(chunk)}
+        marks = ",".join(f":{name}" for name in names)
+        rows = session.connection().execute(
+            text(
+                "SELECT id, remote_id, updated_ms, read_started_ms, digest, state, paid_ms, hold_expired, shipped_ms, posted_rev "
+                f"FROM sales_order WHERE channel_id = :c AND remote_id IN ({marks})"
+            ),
+            {"c": channel_id, **names},
+        )
+        for row in rows:
+            by_id[row.remote_id].row = row
+
+
+def _freshness(item: _Incoming, read_started_at: datetime) -> Freshness:
+    row = item.row
+    if row is None:
+        return Freshness.FIRST
+    known = Version(from_epoch_ms(row.updated_ms, where=""), from_epoch_ms(row.read_started_ms, where=""), row.digest)
+    return freshness(known, Version(item.order.updated_at, read_started_at, item.digest))
+
+
+# ------------------------------------------------------------------------------------------------------------------------- catalogue
+
+
+@dataclass(slots=True)
+class _Catalogue:
+    """Listings, recipes and targets of the lines on a page."""
+
+    recipe_of: dict[str, int | None]
+    components: dict[int, tuple[Component, ...]]
+    target_of: dict[tuple[str, str], int]
+
+    @classmethod
+    def load(cls, session: Session, channel_id: int, orders: Iterable[Order]) -> _Catalogue:
+        keys = sorted(
+            {line.listing for order in orders for line in order.lines}
+            | {line.target or line.listing for order in orders for line in order.lines}
+        )
+        recipe_of: dict[str, int | None] = {}
+        target_of: dict[tuple[str, str], int] = {}
+        for start in range(0, len(keys), 200):
+            names = {f"k{number}": key for number, key in enumerate(keys[start : start + 200])}
+            marks = ",".join(f":{name}" for name in names)
+            values = {"c": channel_id, **names}
+            for row in session.connection().execute(
+                text(f"SELECT remote_key, recipe_id FROM listing WHERE channel_id = :c AND remote_key IN ({marks})"),
+                values,
+            ):
+                recipe_of[row.remote_key] = row.recipe_id
+            for row in session.connection().execute(
+                text(f"SELECT id, remote_key, location FROM target WHERE channel_id = :c AND remote_key IN ({marks})"),
+                values,
+            ):
+                target_of[(row.remote_key, row.location)] = row.id
+        components = load_components(session, {recipe for recipe in recipe_of.values() if recipe is not None})
+        return cls(recipe_of, components, target_of)
+
+    def target(self, line: OrderLine) -> int | None:
+        key = line.target or line.listing
+        return self.target_of.get((key, line.location), self.target_of.get((key, "")))
+
+
+# ------------------------------------------------------------------------------------------------------------------------ first sight
+
+
+def _order_values(item: _Incoming) -> dict[str, Any]:
+    order = item.order
+    return {
+        "number": order.number,
+        "storefront": order.storefront,
+        "state": order.state.value,
+        "remote_status": order.remote_status,
+        "created_ms": to_epoch_ms(order.created_at),
+        "updated_ms": to_epoch_ms(order.updated_at),
+        "digest": item.digest,
+        "paid_ms": _ms(order.paid_at),
+        "cancelled_ms": _ms(order.cancelled_at),
+        "shipped_ms": _ms(order.shipped_at),
+        "ship_by_ms": _ms(order.ship_by),
+        "cancel_respond_by_ms": _ms(order.cancel_respond_by),
+        "hold_expires_ms": _ms(order.hold_expires_at),
+        "cod": order.cod,
+        "goods_total": order.goods_total,
+        "shipping_fee": order.shipping_fee,
+        "discount_total": order.discount_total,
+        "total": order.total,
+        "payment_method": order.payment_method,
+        "courier_service": order.courier_service,
+        "cancel_by": order.cancel_by,
+        "cancel_reason": order.cancel_reason,
+        "problems": json.dumps(order.problems, ensure_ascii=False) if order.problems else "",
+    }
+
+
+def _insert_orders(
+    session: Session, rules: ChannelRules, fresh: Sequence[_Incoming], *, read_ms: int, now_ms: int
+) -> None:
+    if not fresh:
+        return
+    fixed = {"channel_id": rules.channel_id, "read_started_ms": read_ms, "seen_ms": now_ms, "changed_ms": now_ms,
+             "hold_expired": False, "posted_rev": 0, "gone": ""}  # fmt: skip
+    values = [{"remote_id": item.order.remote_id, **_order_values(item), **fixed} for item in fresh]
+    ids = (
+        session.connection()
+        .execute(insert(_ORDER).returning(_ORDER.c.id, sort_by_parameter_order=True), values)
+        .scalars()
+        .all()
+    )
+    for item, order_id in zip(fresh, ids, strict=True):
+        order = item.order
+        item.work = OrderWork(order_id, 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [])
+
+
+def _insert_lines(
+    session: Session,
+    rules: ChannelRules,
+    catalogue: _Catalogue,
+    additions: Sequence[tuple[_Incoming, Sequence[OrderLine]]],
+) -> None:
+    values: list[dict[str, Any]] = []
+    lines: list[tuple[_Incoming, LineWork]] = []
+    for item, new_lines in additions:
+        work = item.work
+        assert work is not None
+        for line in new_lines:
+            recipe_id = catalogue.recipe_of.get(line.listing) if line.ours else None
+            warehouse_id = rules.warehouse_of(line.location)
+            target_id = catalogue.target(line)
+            components = catalogue.components.get(recipe_id) if recipe_id is not None else None
+            values.append(
+                {
+                    "order_id": work.id,
+                    "line_key": line.key,
+                    "aliases": json.dumps(_all_keys(line)),
+                    "listing_key": line.listing,
+                    "target_key": line.target or line.listing,
+                    "location": line.location,
+                    "seller_sku": line.seller_sku,
+                    "title": line.title,
+                    "quantity": line.quantity,
+                    "unit_price": line.unit_price,
+                    "ours": line.ours,
+                    "units": pack_units(line.units),
+                    "left_count": 0,
+                    "left_keys": "[]",
+                    "return_due": 0,
+                    "recipe_id": recipe_id,
+                    "warehouse_id": warehouse_id,
+                    "target_id": target_id,
+                    "held_outside": 0,
+                    "on_shelf": 0,
+                }
+            )
+            line_work = LineWork(0, line, Left(), components, warehouse_id)
+            work.lines.append(line_work)
+            lines.append((item, line_work))
+            if target_id is not None and line.ours:
+                item.changes.setdefault(target_id, []).extend(_first_effects(item.order, line))
+    if not values:
+        return
+    ids = (
+        session.connection()
+        .execute(insert(_LINE).returning(_LINE.c.id, sort_by_parameter_order=True), values)
+        .scalars()
+        .all()
+    )
+    for (_, line_work), line_id in zip(lines, ids, strict=True):
+        line_work.id = line_id
+
+
+def _first_effects(order: Order, line: OrderLine) -> list[OwnOrderChange]:
+    taken = sum(unit.count for unit in line.units if unit.excluded is not Excluded.NO)
+    cancelled = sum(unit.count for unit in line.units if unit.stage is UnitStage.CANCELLED)
+    changes = [OwnOrderChange(Effect.CREATED, taken, order.created_at)]
+    if cancelled:
+        changes.append(OwnOrderChange(Effect.CANCELLED, cancelled, order.updated_at))
+    return changes
+
+
+# ---------------------------------------------------------------------------------------------------------------------- known orders
+
+
+def _update_orders(session: Session, known: Sequence[_Incoming], *, read_ms: int, now_ms: int) -> None:
+    if not known:
+        return
+    values = [{"i": item.row.id, "read": read_ms, "now": now_ms, **_order_values(item)} for item in known]
+    session.connection().execute(_UPDATE_ORDER, values)
+
+
+def _merge_known(session: Session, rules: ChannelRules, catalogue: _Catalogue, known: Sequence[_Incoming]) -> None:
+    if not known:
+        return
+    works = load_works(session, [item.row.id for item in known])
+    additions: list[tuple[_Incoming, Sequence[OrderLine]]] = []
+    aliases: list[dict[str, Any]] = []
+    for item in known:
+        order = item.order
+        work = item.work = works[item.row.id]
+        work.occurred_ms = to_epoch_ms(order.updated_at)
+        work.left_ms = _left_ms(order)
+        work.hold_expired = bool(item.row.hold_expired) and order.state is OrderState.UNPAID
+        matches = match_lines([(line.line.key, *line.line.aliases) for line in work.lines], order.lines)
+        new_lines = [line for line, match in zip(order.lines, matches, strict=True) if match is None]
+        seen: set[int] = set()
+        for line, match in zip(order.lines, matches, strict=True):
+            if match is None:
+                continue
+            seen.add(match)
+            state = work.lines[match]
+            _note_change(item, state.line, line, catalogue)
+            merged = sorted({*_all_keys(state.line), *_all_keys(line)})
+            if set(merged) != {*_all_keys(state.line)}:
+                aliases.append({"i": state.id, "aliases": json.dumps(merged)})
+            state.line = line
+        for index, state in enumerate(work.lines):
+            if index not in seen and order.lines:
+                _note_change(item, state.line, removed := _removed(state.line), catalogue)
+                state.line = removed
+        if new_lines:
+            additions.append((item, new_lines))
+        if bool(item.row.hold_expired) != work.hold_expired:
+            session.execute(
+                text("UPDATE sales_order SET hold_expired = :h WHERE id = :i"), {"h": work.hold_expired, "i": work.id}
+            )
+    if aliases:
+        session.connection().execute(text("UPDATE order_line SET aliases = :aliases WHERE id = :i"), aliases)
+    _insert_lines(session, rules, catalogue, additions)
+
+
+def _removed(line: OrderLine) -> OrderLine:
+    """A line that the provider no longer shows in a readable order was removed from it: its units are cancelled."""
+    return replace(line, units=tuple(replace(unit, stage=UnitStage.CANCELLED) for unit in line.units))
+
+
+def _note_change(item: _Incoming, before: OrderLine, after: OrderLine, catalogue: _Catalogue) -> None:
+    """What this version may have done to the number that the channel shows for the line's target."""
+    target_id = catalogue.target(after)
+    if target_id is None or not after.ours:
+        return
+    at = item.order.updated_at
+    changes = item.changes.setdefault(target_id, [])
+    more_cancelled = _cancelled(after) - _cancelled(before)
+    if more_cancelled > 0:
+        changes.append(OwnOrderChange(Effect.CANCELLED, more_cancelled, at))
+    more_ordered = (
+        (after.quantity - _cancelled(after)) - (before.quantity - _cancelled(before)) + max(more_cancelled, 0)
+    )
+    if more_ordered > 0 or more_cancelled < 0:
+        changes.append(OwnOrderChange(Effect.CREATED, max(more_ordered, -more_cancelled), at))
+    paid_now = item.order.paid_at is not None and item.row.paid_ms is None
+    if paid_now or kept_outside(before) != kept_outside(after):
+        changes.append(OwnOrderChange(Effect.PAID, after.quantity, at))
+    if not changes:
+        del item.changes[target_id]
+
+
+def _cancelled(line: OrderLine) -> int:
+    return sum(unit.count for unit in line.units if unit.stage is UnitStage.CANCELLED)
+
+
+# -------------------------------------------------------------------------------------------------------- consequences of the versions
+
+
+def _forget_expected(session: Session, rules: ChannelRules, items: Sequence[_Incoming]) -> None:
+    """Move or forget the number that this channel is expected to show for the targets these orders touch."""
+    changes: dict[int, list[OwnOrderChange]] = {}
+    for item in items:
+        for target_id, list_of in item.changes.items():
+            changes.setdefault(target_id, []).extend(list_of)
+    if not changes:
+        return
+    rows = (
+        session.connection()
+        .execute(text(f"SELECT id, expected, window_to_ms FROM target WHERE id IN ({in_list(changes)})"))
+        .all()
+    )
+    updates = []
+    for row in rows:
+        window_to = from_epoch_ms(row.window_to_ms, where="") if row.window_to_ms is not None else None
+        expected = expected_after(row.expected, changes[row.id], certain=rules.certain, window_to=window_to)
+        if expected is not None and expected < 0:
+            expected = None
+        if expected != row.expected:
+            updates.append({"i": row.id, "e": expected})
+    if updates:
+        session.connection().execute(text("UPDATE target SET expected = :e WHERE id = :i"), updates)
+
+
+def _seal_buyers(session: Session, items: Sequence[_Incoming], *, vault: Vault, now_ms: int) -> None:
+    values = []
+    for item in items:
+        buyer = item.order.buyer
+        if buyer is None or item.work is None:
+            continue
+        fields = {name: getattr(buyer, name) for name in buyer.__slots__}
+        values.append(
+            {"o": item.work.id, "sealed": vault.seal_json(fields, BUYER_PURPOSE), "masked": buyer.masked, "now": now_ms}
+        )
+    if values:
+        session.connection().execute(_UPSERT_BUYER, values)
+
+
+def _note_problems(session: Session, rules: ChannelRules, items: Sequence[_Incoming], *, now_ms: int) -> int:
+    """Parked orders and lines become findings (L7); readable again, they are closed."""
+    parked = 0
+    unmapped: dict[str, dict[str, Any]] = {}
+    troubled = open_subjects(session, "order_unreadable", channel_id=rules.channel_id)
+    for item in items:
+        order = item.order
+        subject = order.remote_id
+        if order.problems:
+            raise_finding(session, "order_unreadable", subject, channel_id=rules.channel_id, now_ms=now_ms,
+                          details={"problems": list(order.problems)})  # fmt: skip
+        elif subject in troubled:
+            close_many(session, "order_unreadable", [subject], channel_id=rules.channel_id, now_ms=now_ms)
+        assert item.work is not None
+        for line in item.work.lines:
+            if not line.line.ours:
+                continue
+            if line.components is None:
+                parked += 1
+                unmapped[line.line.listing] = {
+                    "title": line.line.title,
+                    "seller_sku": line.line.seller_sku,
+                    "order": subject,
+                }
+            elif line.warehouse_id is None:
+                parked += 1
+                raise_finding(session, "unmapped_location", line.line.location, channel_id=rules.channel_id, now_ms=now_ms,
+                              details={"order": subject})  # fmt: skip
+    for listing, details in unmapped.items():
+        raise_finding(session, "unmapped_listing", listing, channel_id=rules.channel_id, now_ms=now_ms, details=details)
+    return parked
+
+
+def _all_keys(line: OrderLine) -> list[str]:
+    return list(dict.fromkeys((line.key, *line.aliases)))
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return None if instant is None else to_epoch_ms(instant)
+
+
+def _left_ms(order: Order) -> int | None:
+    """When the goods left the shelf, as far as the provider says: first pickup of its parcels, else the shipping time."""
+    times = [parcel.picked_up_at for parcel in order.parcels if parcel.picked_up_at is not None]
+    if order.shipped_at is not None:
+        times.append(order.shipped_at)
+    return to_epoch_ms(min(times)) if times else None
+
+
+_UPDATE_ORDER = text(
+    "UPDATE sales_order SET number = :number, storefront = :storefront, state = :state, remote_status = :remote_status, "
+    "created_ms = :created_ms, updated_ms = :updated_ms, read_started_ms = :read, digest = :digest, "
+    "paid_ms = COALESCE(:paid_ms, paid_ms), cancelled_ms = COALESCE(:cancelled_ms, cancelled_ms), "
+    "shipped_ms = COALESCE(:shipped_ms, shipped_ms), ship_by_ms = COALESCE(:ship_by_ms, ship_by_ms), "
+    "cancel_respond_by_ms = :cancel_respond_by_ms, hold_expires_ms = :hold_expires_ms, cod = :cod, goods_total = :goods_total, "
+    "shipping_fee = :shipping_fee, discount_total = :discount_total, total = :total, payment_method = :payment_method, "
+    "courier_service = :courier_service, cancel_by = :cancel_by, cancel_reason = :cancel_reason, problems = :problems, "
+    "changed_ms = :now, gone = '' WHERE id = :i"
+)
+_UPSERT_BUYER = text(
+    "INSERT INTO buyer (order_id, sealed, masked, stored_ms) VALUES (:o, :sealed, :masked, :now) "
+    "ON CONFLICT (order_id) DO UPDATE SET sealed = excluded.sealed, masked = excluded.masked, stored_ms = excluded.stored_ms"
+)

@@ -1,0 +1,356 @@
+"""Parcels: rows of their own, many-to-many to units; a unit is in at most one live parcel (a partial unique index holds it).
+
+Parcels that the provider shows are adopted page by page; parcels that we must create ourselves (own site, providers that make a
+package only when shipment is arranged) come from `make_parcels`. Facts that a parcel tells about its units (they left the shelf)
+flow back into the order's sticky facts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, text
+from sqlmodel import Session
+
+from sellersync.domain.orders import Order, UnitStage
+from sellersync.domain.parcels import ParcelState, RemoteParcel
+from sellersync.domain.stock import Left
+from sellersync.domain.times import to_epoch_ms
+
+from .findings import raise_finding
+from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
+from .tables import ParcelRow, ParcelUnit
+
+_PARCEL = ParcelRow.__table__  # type: ignore[attr-defined]
+_UNIT = ParcelUnit.__table__  # type: ignore[attr-defined]
+UnitKey = tuple[int, str]  # (line id, provider's unit id or "#n")
+
+
+def left_by_parcels(work: OrderWork, parcels: Iterable[RemoteParcel]) -> None:
+    """Units in a parcel that was picked up left the shelf, whatever the order itself says."""
+    gone = [parcel for parcel in parcels if parcel.state.left_shelf]
+    if not gone:
+        return
+    names = frozenset(key for parcel in gone for key in parcel.unit_keys)
+    for line in work.lines:
+        own = frozenset(unit.key for unit in line.line.units if unit.key)
+        count = sum(number for parcel in gone for key, number in parcel.units if not own and _is_line(line, key))
+        line.left = Left(max(line.left.count, count), line.left.keys | (own & names))
+
+
+def _is_line(line: LineWork, key: str) -> bool:
+    return key == line.line.key or key in line.line.aliases
+
+
+@dataclass(slots=True)
+class _Known:
+    """Parcels that the ledger holds already, as far as a page may touch them."""
+
+    by_remote: dict[str, Any] = field(default_factory=dict)
+    by_order: dict[int, list[Any]] = field(default_factory=dict)
+    units: dict[UnitKey, int] = field(default_factory=dict)  # live unit -> parcel id
+
+
+def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]], *, now_ms: int) -> int:
+    """Bring the parcels that the provider shows for these orders into the ledger. Returns how many changed."""
+    items = [(work, order) for work, order in items if order.parcels]
+    if not items:
+        return 0
+    known = _load_known(session, channel_id, items)
+    updates: list[dict[str, Any]] = []
+    inserts: list[tuple[dict[str, Any], list[UnitKey]]] = []
+    unit_rows: list[dict[str, Any]] = []
+    for work, order in items:
+        for remote in order.parcels:
+            row = known.by_remote.get(remote.remote_id) or _own_candidate(known, work, remote)
+            if row is None:
+                row = {"channel_id": channel_id, "order_id": work.id, **_values(remote, now_ms), **_FIXED,
+                       "number": len(known.by_order.get(work.id, ())) + 1, "created_ms": now_ms}  # fmt: skip
+                known.by_order.setdefault(work.id, []).append(None)
+                units = _units_of(session, known, work, remote, -len(inserts) - 1, now_ms) if remote.state.live else []
+                inserts.append((row, units))
+                known.by_remote[remote.remote_id] = row
+                continue
+            if isinstance(row, dict):  # a combined package, first seen with another order of this very page
+                units = _units_of(session, known, work, remote, 0, now_ms) if remote.state.live else []
+                next(own for values, own in inserts if values is row).extend(units)
+                continue
+            if _differs(row, remote):
+                updates.append({"i": row.id, **_values(remote, now_ms)})
+                if not remote.state.live:
+                    session.execute(_FREE_UNITS, {"p": row.id})
+            if remote.state.live:
+                added = _units_of(session, known, work, remote, row.id, now_ms)
+                unit_rows.extend(
+                    {"parcel_id": row.id, "line_id": line, "unit_key": key, "live": True} for line, key in added
+                )
+    if updates:
+        session.connection().execute(_UPDATE_PARCEL, updates)
+    if inserts:
+        ids = (
+            session.connection()
+            .execute(
+                insert(_PARCEL).returning(_PARCEL.c.id, sort_by_parameter_order=True), [values for values, _ in inserts]
+            )
+            .scalars()
+            .all()
+        )
+        for (_, units), parcel_id in zip(inserts, ids, strict=True):
+            unit_rows.extend(
+                {"parcel_id": parcel_id, "line_id": line, "unit_key": key, "live": True} for line, key in units
+            )
+    if unit_rows:
+        session.connection().execute(insert(_UNIT), unit_rows)
+    return len(updates) + len(inserts)
+
+
+def _load_known(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]]) -> _Known:
+    known = _Known()
+    connection = session.connection()
+    remote_ids = sorted({remote.remote_id for _, order in items for remote in order.parcels})
+    for start in range(0, len(remote_ids), 200):
+        names = {f"r{number}": remote_id for number, remote_id in enumerate(remote_ids[start : start + 200])}
+        marks = ",".join(f":{name}" for name in names)
+        rows = connection.execute(
+            text(f"SELECT * FROM parcel WHERE channel_id = :c AND remote_id IN ({marks})"), {"c": channel_id, **names}
+        )
+        for row in rows:
+            known.by_remote[row.remote_id] = row
+    old_orders = [work.id for work, _ in items if work.posted or work.revision]
+    if old_orders:
+        for row in connection.execute(
+            text(f"SELECT * FROM parcel WHERE order_id IN ({in_list(old_orders)}) ORDER BY id")
+        ):
+            known.by_order.setdefault(row.order_id, []).append(row)
+        lines = [line.id for work, _ in items if work.posted or work.revision for line in work.lines]
+        for row in connection.execute(
+            text(f"SELECT parcel_id, line_id, unit_key FROM parcel_unit WHERE live AND line_id IN ({in_list(lines)})")
+        ):
+            known.units[(row.line_id, row.unit_key)] = row.parcel_id
+    return known
+
+
+def _own_candidate(known: _Known, work: OrderWork, remote: RemoteParcel) -> Any:
+    """Our own parcel that the provider now shows under its number: same order, not yet named, sharing a unit (or the only one)."""
+    waiting = [
+        row
+        for row in known.by_order.get(work.id, ())
+        if row is not None and row.remote_id == "" and row.courier_channel_id is None and ParcelState(row.state).live
+    ]
+    if not waiting:
+        return None
+    names = set(remote.unit_keys)
+    for row in waiting:
+        held = {key for (_, key), parcel_id in known.units.items() if parcel_id == row.id}
+        if not names or held & names or not any(unit.key for line in work.lines for unit in line.line.units):
+            return row
+    return None
+
+
+def _units_of(
+    session: Session, known: _Known, work: OrderWork, remote: RemoteParcel, parcel_id: int, now_ms: int
+) -> list[UnitKey]:
+    """The units of this order that are in the remote parcel and not yet noted there; conflicts become a finding."""
+    wanted: list[UnitKey] = []
+    for line in work.lines:
+        names = [unit.key for unit in line.line.units if unit.key]
+        if names:
+            inside = set(remote.unit_keys) if remote.unit_keys or remote.units else set(names)
+            wanted.extend((line.id, name) for name in names if name in inside)
+            continue
+        if remote.units:
+            count = sum(number for key, number in remote.units if _is_line(line, key))
+        else:
+            count = sum(unit.count for unit in line.line.units if unit.stage is not UnitStage.CANCELLED)
+        mine = sum(1 for (line_id, _), holder in known.units.items() if line_id == line.id and holder == parcel_id)
+        free = (
+            f"#{number}" for number in range(1, line.line.quantity + 1) if (line.id, f"#{number}") not in known.units
+        )
+        wanted.extend((line.id, name) for _, name in zip(range(max(count - mine, 0)), free, strict=False))
+    added: list[UnitKey] = []
+    for unit in wanted:
+        holder = known.units.get(unit)
+        if holder is None:
+            known.units[unit] = parcel_id
+            added.append(unit)
+        elif holder != parcel_id:
+            raise_finding(session, "unit_in_two_parcels", f"{remote.remote_id}", now_ms=now_ms,
+                          details={"parcel": remote.remote_id, "other_parcel": holder})  # fmt: skip
+    return added
+
+
+def _differs(row: Any, remote: RemoteParcel) -> bool:
+    return (row.state, row.remote_status, row.waybill, row.courier, row.pickup_code, row.remote_id) != (
+        remote.state.value, remote.remote_status, remote.waybill or row.waybill, remote.courier or row.courier,
+        remote.pickup_code or row.pickup_code, remote.remote_id,
+    )  # fmt: skip
+
+
+def _values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
+    state = remote.state
+    return {
+        "remote_id": remote.remote_id,
+        "state": state.value,
+        "remote_status": remote.remote_status,
+        "waybill": remote.waybill,
+        "courier": remote.courier,
+        "pickup_code": remote.pickup_code,
+        "ship_by_ms": _ms(remote.ship_by),
+        "booked_ms": now_ms if state.booked else None,
+        "waybill_ms": now_ms if remote.waybill else None,
+        "picked_up_ms": (_ms(remote.picked_up_at) or now_ms) if state.left_shelf else None,
+        "delivered_ms": now_ms if state is ParcelState.DELIVERED else None,
+        "updated_ms": now_ms,
+    }
+
+
+_FIXED = {"courier_channel_id": None, "adopted": True, "service": "", "why_chosen": "", "quoted": None, "charged": None,
+          "cod_amount": None, "routing_code": "", "tracked_ms": None}  # fmt: skip
+
+
+def update_parcel(session: Session, parcel_id: int, remote: RemoteParcel, *, now_ms: int) -> bool:
+    """Bring one parcel to what the provider or courier shows now; goods that left the shelf leave the ledger's shelf too.
+
+    Returns whether anything changed. `remote.remote_id` may be "" (unchanged).
+    """
+    row = session.execute(text("SELECT * FROM parcel WHERE id = :p"), {"p": parcel_id}).one()
+    values = _values(remote, now_ms)
+    values["remote_id"] = remote.remote_id or row.remote_id
+    if ParcelState(row.state).left_shelf and not remote.state.left_shelf and remote.state is not ParcelState.PROBLEM:
+        values["state"] = row.state  # an older view never takes goods back to the shelf
+    changed = _differs(row, remote)
+    session.connection().execute(_UPDATE_PARCEL, [{"i": parcel_id, **values}])
+    if not remote.state.live:
+        session.execute(_FREE_UNITS, {"p": parcel_id})
+    if remote.state.left_shelf:
+        note_left(session, parcel_id, left_ms=values["picked_up_ms"], now_ms=now_ms)
+    return changed
+
+
+def note_left(session: Session, parcel_id: int, *, left_ms: int, now_ms: int) -> None:
+    """The parcel's units left the shelf: note the sticky fact and post it."""
+    units = session.execute(
+        text(
+            "SELECT order_line.order_id, parcel_unit.line_id, parcel_unit.unit_key FROM parcel_unit "
+            "JOIN order_line ON order_line.id = parcel_unit.line_id WHERE parcel_unit.parcel_id = :p"
+        ),
+        {"p": parcel_id},
+    ).all()
+    if not units:
+        return
+    works = load_works(session, sorted({unit.order_id for unit in units}))
+    line_ids = {unit.line_id for unit in units}
+    held = session.execute(
+        text(
+            f"SELECT parcel_unit.line_id, COUNT(*) AS units FROM parcel_unit JOIN parcel ON parcel.id = parcel_unit.parcel_id "
+            f"WHERE parcel_unit.line_id IN ({in_list(line_ids)}) AND parcel.picked_up_ms IS NOT NULL AND parcel_unit.live "
+            "GROUP BY parcel_unit.line_id"
+        )
+    )
+    counts: dict[int, int] = {row.line_id: row.units for row in held}
+    for work in works.values():
+        work.left_ms = left_ms
+        for line in work.lines:
+            if line.id not in line_ids:
+                continue
+            names = frozenset(
+                unit.unit_key for unit in units if unit.line_id == line.id and not unit.unit_key.startswith("#")
+            )
+            count = 0 if names else counts.get(line.id, 0)
+            line.left = Left(max(line.left.count, count), line.left.keys | names)
+    post_orders(session, list(works.values()), now_ms=now_ms)
+    save_lines(session, (line for work in works.values() for line in work.lines))
+
+
+def make_parcels(session: Session, channel_id: int, order_ids: Sequence[int], *, now_ms: int) -> int:
+    """Make a parcel of all shippable units that are in no live parcel yet, one per order. Returns how many were made."""
+    made = 0
+    works = load_works(session, order_ids)
+    for work in works.values():
+        taken = {
+            (row.line_id, row.unit_key)
+            for row in session.execute(
+                text(
+                    f"SELECT line_id, unit_key FROM parcel_unit WHERE live AND line_id IN ({in_list(line.id for line in work.lines)})"
+                )
+            )
+        }
+        units: list[UnitKey] = []
+        for line in work.lines:
+            if line.line.ours:
+                units.extend((line.id, name) for name in _shippable(line, taken))
+        if not units:
+            continue
+        order = session.execute(
+            text(
+                "SELECT ship_by_ms, (SELECT COUNT(*) FROM parcel WHERE order_id = :o) AS parcels FROM sales_order WHERE id = :o"
+            ),
+            {"o": work.id},
+        ).one()
+        parcel_id = session.execute(
+            insert(_PARCEL).returning(_PARCEL.c.id),
+            {"channel_id": channel_id, "order_id": work.id, "number": order.parcels + 1, "state": ParcelState.READY.value,
+             "remote_status": "", "remote_id": "", "waybill": "", "courier": "", "pickup_code": "", "ship_by_ms": order.ship_by_ms,
+             "created_ms": now_ms, **_FIXED, "adopted": False},
+        ).scalar_one()  # fmt: skip
+        session.execute(
+            insert(_UNIT),
+            [{"parcel_id": parcel_id, "line_id": line, "unit_key": key, "live": True} for line, key in units],
+        )
+        made += 1
+    return made
+
+
+def _shippable(line: LineWork, taken: set[UnitKey]) -> list[str]:
+    names = [unit.key for unit in line.line.units if unit.key and unit.stage is UnitStage.OPEN]
+    if not names:
+        wanted = sum(unit.count for unit in line.line.units if not unit.key and unit.stage is not UnitStage.CANCELLED)
+        held = sum(1 for line_id, _ in taken if line_id == line.id)
+        free = [f"#{number}" for number in range(1, line.line.quantity + 1) if (line.id, f"#{number}") not in taken]
+        return free[: max(wanted - max(held, line.left.count), 0)]
+    return [name for name in names if (line.id, name) not in taken and name not in line.left.keys]
+
+
+def drop_unwanted_parcels(session: Session, order_ids: Sequence[int], *, now_ms: int) -> int:
+    """Parcels of our own making whose order is cancelled and that nobody booked are given up; booked ones need a person."""
+    dropped = 0
+    for order_id in order_ids:
+        rows = session.execute(
+            text(
+                "SELECT parcel.id, parcel.state, parcel.adopted, parcel.number, sales_order.remote_id AS order_remote, "
+                "EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) AS claimed "
+                "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.order_id = :o AND NOT parcel.adopted"
+            ),
+            {"o": order_id},
+        ).all()
+        for row in rows:
+            state = ParcelState(row.state)
+            if state in (ParcelState.READY, ParcelState.WAITING) and not row.claimed:
+                session.execute(
+                    text("UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p"),
+                    {"p": row.id, "now": now_ms},
+                )
+                session.execute(_FREE_UNITS, {"p": row.id})
+                dropped += 1
+            elif state is ParcelState.BOOKED:
+                raise_finding(session, "cancelled_but_booked", f"{row.order_remote}/{row.number}", now_ms=now_ms)
+    return dropped
+
+
+def _ms(instant: datetime | None) -> int | None:
+    return None if instant is None else to_epoch_ms(instant)
+
+
+_FREE_UNITS = text("UPDATE parcel_unit SET live = FALSE WHERE parcel_id = :p")
+_GIVE_UP = text("UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p")
+_UPDATE_PARCEL = text(
+    "UPDATE parcel SET state = :state, remote_status = :remote_status, remote_id = :remote_id, "
+    "waybill = CASE WHEN :waybill <> '' THEN :waybill ELSE waybill END, courier = CASE WHEN :courier <> '' THEN :courier ELSE courier END, "
+    "pickup_code = CASE WHEN :pickup_code <> '' THEN :pickup_code ELSE pickup_code END, "
+    "ship_by_ms = COALESCE(:ship_by_ms, ship_by_ms), booked_ms = COALESCE(booked_ms, :booked_ms), "
+    "waybill_ms = COALESCE(waybill_ms, :waybill_ms), picked_up_ms = COALESCE(picked_up_ms, :picked_up_ms), "
+    "delivered_ms = COALESCE(delivered_ms, :delivered_ms), updated_ms = :updated_ms WHERE id = :i"
+)
