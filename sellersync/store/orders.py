@@ -6,7 +6,7 @@ Everything is done for the whole page at once, one statement per kind: a page of
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -162,24 +162,15 @@ def _newest_of_each(orders: Sequence[Order]) -> list[_Incoming]:
 
 def _digest(order: Order) -> str:
     lines = [
-        (
-            line.key,
-            line.listing,
-            line.target,
-            line.location,
-            line.ours,
-            line.unit_price,
-            [(u.stage, u.count, u.key, u.excluded) for u in line.units],
-        )
+        (line.key, line.listing, line.target, line.location, line.ours, line.unit_price, line.units)
         for line in order.lines
     ]
     parcels = [(p.remote_id, p.state, p.waybill, p.courier, p.unit_keys, p.units, p.pickup_code) for p in order.parcels]
     buyer = order.buyer
     sealed = (buyer.name, buyer.phone, buyer.address, buyer.postal_code) if buyer else ()
-    return content_digest(
-        repr((order.state, order.remote_status, order.paid_at, order.ship_by, order.total, order.shipping_fee, order.cod,
-              order.hold_expires_at, order.cancel_respond_by, order.cancel_reason, order.problems, lines, parcels, sealed))
-    )  # fmt: skip
+    head = (order.state, order.remote_status, order.paid_at, order.ship_by, order.total, order.shipping_fee, order.cod)
+    more = (order.hold_expires_at, order.cancel_respond_by, order.cancel_reason, order.problems)
+    return content_digest(repr((head, more, lines, parcels, sealed)))
 
 
 def _known_rows(session: Session, channel_id: int, incoming: Sequence[_Incoming]) -> None:
@@ -220,11 +211,9 @@ class _Catalogue:
     target_of: dict[tuple[str, str], int]
 
     @classmethod
-    def load(cls, session: Session, channel_id: int, orders: Iterable[Order]) -> _Catalogue:
-        keys = sorted(
-            {line.listing for order in orders for line in order.lines}
-            | {line.target or line.listing for order in orders for line in order.lines}
-        )
+    def load(cls, session: Session, channel_id: int, orders: Sequence[Order]) -> _Catalogue:
+        lines = [line for order in orders for line in order.lines]
+        keys = sorted({line.listing for line in lines} | {line.target or line.listing for line in lines})
         recipe_of: dict[str, int | None] = {}
         target_of: dict[tuple[str, str], int] = {}
         for start in range(0, len(keys), 200):

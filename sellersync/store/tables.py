@@ -189,6 +189,7 @@ class OrderRow(SQLModel, table=True):
         UniqueConstraint("channel_id", "remote_id"),
         Index("sales_order_created", "created_ms"),
         Index("sales_order_state", "state"),
+        Index("sales_order_changed", "channel_id", "changed_ms"),
     )
     id: int | None = Field(default=None, sa_column=_id())
     channel_id: int = Field(sa_column=_ref("channel.id"))

@@ -286,7 +286,8 @@ def start_run(session: Session, job: str, channel_id: int | None, *, now_ms: int
     )
     row = session.execute(
         text(
-            "INSERT INTO job_run (job, channel_id, started_ms, outcome, counts, error) VALUES (:j, :c, :now, 'running', '{}', '') RETURNING id"
+            "INSERT INTO job_run (job, channel_id, started_ms, outcome, counts, error) "
+            "VALUES (:j, :c, :now, 'running', '{}', '') RETURNING id"
         ),
         {"j": job, "c": channel_id, "now": now_ms},
     )
@@ -342,3 +343,14 @@ def set_meta(session: Session, key: str, value: str) -> None:
 
 def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_epoch_ms(ms, where="ledger")
+
+
+def clear_authorisation(session: Session, channel_id: int, *, now_ms: int) -> None:
+    """A new token pair was stored: the channel may be called again."""
+    session.execute(
+        text(
+            "UPDATE channel SET state = 'ok', paused_until_ms = NULL, failures = 0 WHERE id = :c AND state = 'needs_authorisation'"
+        ),
+        {"c": channel_id},
+    )
+    close_finding(session, "needs_authorisation", "channel", channel_id=channel_id, now_ms=now_ms)
