@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal, InvalidOperation
 
 from .errors import Unrecognised
+
+AMOUNT_MAX = 10**15
+_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
 def rupiah(value: object, *, where: str) -> int:
     """Read an amount as whole rupiah.
 
-    Accepts `48000`, `48000.0`, `"48000"`, `"48000.00"`. Raises `Unrecognised` naming `where` for text that is no number and for
-    fractions of a rupiah: a sum that does not add up must be seen, not rounded.
+    Accepts `48000`, `48000.0`, `"48000"`, `"48000.00"`. Raises `Unrecognised` naming `where` for text that is no number, for
+    fractions of a rupiah (a sum that does not add up must be seen, not rounded), for `"48.000"` (48 with three decimals, or 48
+    thousand as Indonesia writes it) and for amounts beyond any trade.
     """
-    if type(value) is int:
+    if type(value) is int and abs(value) < AMOUNT_MAX:
         return value
     if isinstance(value, bool) or value is None:
         raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value))
+    text = str(value).strip()
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(text)
     except InvalidOperation:
         raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value)) from None
-    if not amount.is_finite() or amount != amount.to_integral_value():
+    if not amount.is_finite() or not -AMOUNT_MAX < amount < AMOUNT_MAX or _THOUSANDS.fullmatch(text):
+        raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value))
+    if amount != amount.to_integral_value():
         raise Unrecognised(f"{where}: whole rupiah were expected", repr(value))
     return int(amount)
 
