@@ -1,0 +1,329 @@
+"""Shopee: one shop of the Shopee Open Platform (API v2, Indonesian local shop).
+
+A remote key is `"<item_id>:<model_id>"`, model 0 for an item without variations; the location is a location id in shops that have
+several, else "". Order ids are `order_sn`, parcel ids are package numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from sellersync.connector.contract import (
+    Arranged,
+    Arrangement,
+    Channel,
+    ChannelCapabilities,
+    Context,
+    Health,
+    Label,
+    LevelAnswer,
+    Mark,
+    OrdersById,
+    Page,
+    ParcelRequest,
+    RemoteListing,
+    SettleBy,
+    ShownLevel,
+    Stream,
+    TargetKey,
+    Want,
+)
+from sellersync.domain.errors import NotSupported, RejectClass, Rejected, SellersyncError, Unrecognised
+from sellersync.domain.orders import Order, OrderState
+from sellersync.domain.parcels import ParcelState, RemoteParcel
+from sellersync.domain.returns import RemoteReturn
+from sellersync.domain.times import from_epoch_s
+
+from . import labels, levels, walk
+from .api import ORDER_DETAIL_IDS_MAX, PACKAGE_DETAIL_IDS_MAX, TRACKING_PACKAGES_MAX, ShopeeApi
+from .auth import ShopeeAuthoriser
+from .mapping import Policy, read_order, read_orders
+from .mapping_parcels import ParcelFacts
+from .mapping_returns import read_return
+from .mapping_shipping import RESCHEDULE, SHIP, pickup_choice, ship_body
+from .settings import ShopeeSettings
+
+__all__ = ["Shopee", "ShopeeSettings"]
+
+log = logging.getLogger(__name__)
+
+STATES_TO_SHIP = (OrderState.READY, OrderState.BOOKED)
+
+
+class Shopee(Channel):
+    """Orders, levels, courier arrangement, labels and returns of one Shopee shop."""
+
+    provider = "shopee"
+    title = "Shopee"
+    Settings = ShopeeSettings
+    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+        streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
+        first_walk=timedelta(days=15),
+        overlap_s=300.0,
+        booking_read_lag_s=1200.0,
+        settle_by=SettleBy.LOOKUP,
+        locations=True,
+        campaign_pots=True,
+        answers_cancellations=True,
+        verified="simulator only",
+        unsupported={
+            "settlements": "escrow amounts move until an order is completed; not read yet",
+            "advance fulfilment": "bookings without an order are arranged by Shopee's own flow",
+            "split orders": "parcels that were split in Seller Centre are booked one by one; splitting is not offered",
+            "disputes": "returns are answered in Seller Centre, because an answer moves money",
+        },
+    )
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        settings: ShopeeSettings = context.settings
+        self.settings = settings
+        self.api = ShopeeApi(settings, context.wire, context.tokens)
+        self._authoriser = ShopeeAuthoriser(settings, context.wire)
+        self._multi_location: bool | None = None
+        # The shop's own bounds replace the declared ones on this instance.
+        self.__dict__["capabilities"] = replace(
+            type(self).capabilities,
+            overlap_s=float(settings.overlap_s),
+            booking_read_lag_s=float(settings.booking_read_lag_s),
+        )
+
+    @property
+    def authoriser(self) -> ShopeeAuthoriser:
+        return self._authoriser
+
+    async def health(self) -> Health:
+        info = (await self.api.get_shop_info()).payload
+        notes = []
+        if info.get("status") not in (None, "", "NORMAL"):
+            notes.append(f"Shopee shows the shop as {info['status']}.")
+        if info.get("region") not in (None, "", "ID"):
+            notes.append(f"The shop's region is {info['region']}, not Indonesia.")
+        ends = info.get("expire_time")
+        return Health(
+            remote_shop_id=self.settings.remote_shop_id,
+            shop_name=str(info.get("shop_name") or ""),
+            authorisation_ends_at=from_epoch_s(ends, where="expire_time") if ends else None,
+            clock_offset_s=self.context.wire.clock_offset_s,
+            notes=tuple(notes),
+        )
+
+    # -- orders and returns in
+
+    async def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
+        if stream not in self.capabilities.streams:
+            raise NotSupported(f"Shopee: the stream {stream} is not read")
+        overlap = timedelta(seconds=self.settings.overlap_s)
+        walked = walk.order_pages if stream is Stream.ORDERS else walk.return_pages
+        async for listed in walked(self.api, mark.at, overlap=overlap, provider_clock=self.context.wire.now):
+            if stream is Stream.ORDERS:
+                rows, skipped = await self._orders_of(listed.rows)
+                yield Page(rows, listed.read_started_at, listed.cursor, listed.closes, skipped)
+            else:
+                returns, skipped = _returns_of(listed.rows)
+                yield Page(returns, listed.read_started_at, listed.cursor, listed.closes, skipped)
+
+    async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
+        started_at = self.context.clock.now()
+        found, gone, unreadable = await self._read_orders(list(dict.fromkeys(ids)))
+        for sentence in unreadable:
+            log.warning("%s: %s", self.context.slug, sentence)
+        return OrdersById(tuple(found), tuple(gone), started_at)
+
+    # -- listings and levels
+
+    async def listings(self) -> AsyncIterator[tuple[RemoteListing, ...]]:
+        multi_location = await self._has_locations()
+        async for page in levels.listing_pages(self.api, multi_location=multi_location):
+            yield page
+
+    async def levels(self, targets: Sequence[TargetKey]) -> tuple[ShownLevel, ...]:
+        return await levels.read_levels(self.api, targets, self.context.clock.now())
+
+    def level_batches(self, wants: Sequence[Want]) -> list[tuple[Want, ...]]:
+        return levels.batches(wants)
+
+    async def set_levels(self, batch: Sequence[Want]) -> tuple[LevelAnswer, ...]:
+        return await levels.send(self.api, batch)
+
+    # -- shipments
+
+    async def prepare(self, request: ParcelRequest) -> Arrangement:
+        order, split = await self._order_to_ship(request.order_id)
+        parcel = _parcel_to_ship(order, request)
+        number = parcel.remote_id if split else ""
+        parameter = (await self.api.get_shipping_parameter(order.remote_id, number)).response
+        if parcel.state is ParcelState.PICKUP_RETRY:
+            body: dict[str, Any] = {
+                "order_sn": order.remote_id,
+                "pickup": pickup_choice(order.remote_id, parameter, ("address_id", "pickup_time_id")),
+            }
+            if number:
+                body["package_number"] = number
+            step = RESCHEDULE
+        else:
+            step = SHIP
+            body = ship_body(
+                order.remote_id, number, parameter, request.handover, sender_real_name=self.settings.sender_real_name
+            )
+        return Arrangement(replace(request, parcel=parcel), step, {"package": parcel.remote_id, "body": body})
+
+    async def arrange(self, arrangement: Arrangement) -> Arranged:
+        request = arrangement.request
+        body: Mapping[str, Any] = arrangement.payload["body"]
+        try:
+            await self.api.ship(arrangement.step, body, reference=request.reference)
+        except Rejected as refused:
+            if refused.reject is not RejectClass.ALREADY_DONE:
+                raise
+            return Arranged(await self._shipped_parcel(arrangement))
+        return Arranged(_booked(arrangement))
+
+    async def parcels(self, order_ids: Sequence[str]) -> tuple[RemoteParcel, ...]:
+        rows, _ = await self._order_rows(list(dict.fromkeys(order_ids)))
+        facts = await self._parcel_facts(rows)
+        orders, unreadable = read_orders(rows, await self._policy(), facts)
+        for sentence in unreadable:
+            log.warning("%s: %s", self.context.slug, sentence)
+        return tuple(parcel for order in orders for parcel in order.parcels)
+
+    async def label(self, parcel: RemoteParcel) -> Label:
+        return await labels.fetch(
+            self.api, parcel, document_type=self.settings.label_type, sleep=self.context.clock.sleep
+        )
+
+    async def answer_cancellation(self, order_id: str, cancellation_id: str, *, accept: bool, key: str) -> None:
+        await self.api.handle_buyer_cancellation(order_id, "ACCEPT" if accept else "REJECT")
+
+    # -- inside
+
+    async def _policy(self) -> Policy:
+        return Policy(
+            now=self.context.wire.now(),
+            booking_wait=timedelta(seconds=self.settings.booking_wait_s),
+            multi_location=await self._has_locations(),
+        )
+
+    async def _has_locations(self) -> bool:
+        """Asked once: shops with one location must not send its id, others must."""
+        if self._multi_location is None:
+            answer = await self.api.get_warehouse_detail()
+            places = answer.payload.get("response")
+            self._multi_location = not answer.payload["error"] and isinstance(places, list) and len(places) > 1
+        return self._multi_location
+
+    async def _order_rows(self, order_sns: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Detail rows, and the ids that were not found: refused, or left out of the answer."""
+
+        async def call(batch: Sequence[str]) -> list[dict[str, Any]]:
+            return (await self.api.get_order_detail(batch)).rows("order_list")
+
+        rows, _ = await walk.in_batches(order_sns, ORDER_DETAIL_IDS_MAX, call)
+        found = {str(row.get("order_sn")) for row in rows}
+        return rows, [order_sn for order_sn in order_sns if order_sn not in found]
+
+    async def _read_orders(self, order_sns: Sequence[str]) -> tuple[list[Order], list[str], list[str]]:
+        """(orders, ids not found, sentences about unreadable ones)."""
+        rows, gone = await self._order_rows(order_sns)
+        orders, unreadable = read_orders(rows, await self._policy())
+        return orders, gone, unreadable
+
+    async def _orders_of(self, listed: Sequence[Mapping[str, Any]]) -> tuple[tuple[Order, ...], tuple[str, ...]]:
+        order_sns = list(dict.fromkeys(str(row["order_sn"]) for row in listed if row.get("order_sn")))
+        orders, gone, skipped = await self._read_orders(order_sns)
+        skipped += [f"order {order_sn} is listed but cannot be read by id" for order_sn in gone]
+        return tuple(orders), tuple(skipped)
+
+    async def _parcel_facts(self, rows: Sequence[Mapping[str, Any]]) -> ParcelFacts:
+        """Package details, and tracking numbers for arranged packages whose detail names none."""
+        numbers = [
+            str(package["package_number"])
+            for row in rows
+            for package in row.get("package_list") or ()
+            if package.get("package_number")
+        ]
+
+        async def details(batch: Sequence[str]) -> list[dict[str, Any]]:
+            return (await self.api.get_package_detail(batch)).rows("package_list")
+
+        async def tracking(batch: Sequence[str]) -> list[dict[str, Any]]:
+            return (await self.api.get_mass_tracking_number(batch)).rows("success_list")
+
+        found, _ = await walk.in_batches(numbers, PACKAGE_DETAIL_IDS_MAX, details)
+        wanted = [
+            str(row.get("package_number"))
+            for row in found
+            if row.get("fulfillment_status") in ("LOGISTICS_REQUEST_CREATED", "LOGISTICS_PICKUP_RETRY")
+            or row.get("is_shipment_arranged")
+            if not row.get("tracking_number") or row.get("driver_info")  # instant couriers hand out a pickup code
+        ]
+        waybills, _ = await walk.in_batches(wanted, TRACKING_PACKAGES_MAX, tracking)
+        return ParcelFacts(_by_number(found), _by_number(waybills))
+
+    async def _order_to_ship(self, order_sn: str) -> tuple[Order, bool]:
+        """The order with everything known about its parcels, and whether it is split. Raises `Rejected`."""
+        rows, gone = await self._order_rows([order_sn])
+        if gone:
+            raise Rejected(order_sn, "Shopee does not know this order", RejectClass.UNKNOWN_ORDER)
+        order = read_order(rows[0], await self._policy(), await self._parcel_facts(rows))
+        if order.state is OrderState.CANCELLED:
+            raise Rejected(order_sn, "the order is cancelled", RejectClass.CANCELLED)
+        if rows[0].get("advance_package") or any(not line.ours for line in order.lines):
+            raise Rejected(order_sn, order.meta.get("held", "shipped by Shopee"), RejectClass.NOT_OURS)
+        return order, bool(rows[0].get("split_up"))
+
+    async def _shipped_parcel(self, arrangement: Arrangement) -> RemoteParcel:
+        """The parcel of a call that was refused as done already: the refusal proves the booking, reading adds the rest."""
+        booked = _booked(arrangement)
+        try:
+            shown = await self.parcels([arrangement.request.order_id])
+        except SellersyncError as failure:
+            log.info("%s: %s is shipped already, reading it failed: %s", self.context.slug, booked.remote_id, failure)
+            return booked
+        parcel = next((parcel for parcel in shown if parcel.remote_id == booked.remote_id), booked)
+        return parcel if parcel.state.booked or not parcel.state.live else booked
+
+
+def _by_number(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    return {str(row.get("package_number")): row for row in rows}
+
+
+def _returns_of(listed: Sequence[Mapping[str, Any]]) -> tuple[tuple[RemoteReturn, ...], tuple[str, ...]]:
+    returns: dict[str, RemoteReturn] = {}
+    skipped = []
+    for row in listed:
+        try:
+            found = read_return(row)
+            returns[found.remote_id] = found
+        except Unrecognised as failure:
+            skipped.append(f"return {row.get('return_sn')} cannot be read: {failure}")
+    return tuple(returns.values()), tuple(skipped)
+
+
+def _parcel_to_ship(order: Order, request: ParcelRequest) -> RemoteParcel:
+    """The parcel that the request means, when it may be arranged now. Raises `Rejected`."""
+    wanted = request.parcel.remote_id if request.parcel else ""
+    choices = [parcel for parcel in order.parcels if not wanted or parcel.remote_id == wanted]
+    ready = [parcel for parcel in choices if parcel.state in (ParcelState.READY, ParcelState.PICKUP_RETRY)]
+    if ready and order.state in STATES_TO_SHIP:
+        return ready[0]
+    if not choices:
+        raise Rejected(order.remote_id, "Shopee shows no such parcel now", RejectClass.NOT_NOW)
+    if all(parcel.state.booked for parcel in choices):
+        raise Rejected(order.remote_id, "the parcel is arranged already", RejectClass.ALREADY_DONE)
+    if not any(parcel.state.live for parcel in choices):
+        raise Rejected(order.remote_id, "the parcel is cancelled", RejectClass.CANCELLED)
+    why = order.meta.get("held") or f"order {order.remote_status}, parcel {choices[0].remote_status}"
+    raise Rejected(order.remote_id, f"may not be shipped now: {why}", RejectClass.NOT_NOW)
+
+
+def _booked(arrangement: Arrangement) -> RemoteParcel:
+    """The parcel after a clear yes: arranged, its waybill comes later."""
+    parcel = arrangement.request.parcel
+    if parcel is None:
+        raise ValueError("an arrangement without its parcel was not made by prepare")
+    return replace(parcel, state=ParcelState.BOOKED)
