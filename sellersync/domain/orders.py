@@ -184,36 +184,41 @@ class Version:
 def freshness(known: Version | None, incoming: Version) -> Freshness:
     """Is `incoming` newer than `known`? (L2)
 
-    A lower provider time is older. Equal provider time with the same content is the same; with other content the later read wins.
+    A lower provider time is older. Equal provider time with the same content is the same; with other content the later read wins. A
+    higher provider time is newer even with the same content: its time must be kept, so that what lay between (paid, cancelled, paid
+    again) is known as older when it arrives late.
     """
     if known is None:
         return Freshness.FIRST
     if incoming.updated_at < known.updated_at:
         return Freshness.OLDER
-    if incoming.digest == known.digest:
-        return Freshness.SAME
     if incoming.updated_at > known.updated_at:
         return Freshness.NEWER
+    if incoming.digest == known.digest:
+        return Freshness.SAME
     return Freshness.NEWER if incoming.read_started_at >= known.read_started_at else Freshness.OLDER
 
 
 def match_lines(known: Sequence[Iterable[str]], incoming: Sequence[OrderLine]) -> list[int | None]:
     """Which known line (by index) is each incoming line? `None` where it is new.
 
-    `known` holds all keys ever seen for each known line. The strongest alias is tried for all lines before the next one, each known
-    line is used once, so an unstable key cannot swap two lines that share a weaker key.
+    `known` holds all keys ever seen for each known line; each known line is used once. The strongest alias is tried for all lines
+    before the next one. A key that several lines share decides only when nothing tells them apart, so neither an unstable key nor a
+    shared one can swap two lines.
     """
     keys = [frozenset(aliases) for aliases in known]
+    aliases = [(line.key, *line.aliases) for line in incoming]
     result: list[int | None] = [None] * len(incoming)
-    taken: set[int] = set()
-    all_aliases = [(line.key, *line.aliases) for line in incoming]
-    for depth in range(max((len(aliases) for aliases in all_aliases), default=0)):
-        for index, aliases in enumerate(all_aliases):
-            if result[index] is not None or depth >= len(aliases):
-                continue
-            for candidate, seen in enumerate(keys):
-                if candidate not in taken and aliases[depth] in seen:
-                    result[index] = candidate
-                    taken.add(candidate)
-                    break
+    free = set(range(len(keys)))
+    depth_max = max((len(own) for own in aliases), default=0)
+    for shared_too in (False, True):
+        for depth in range(depth_max):
+            for index, own in enumerate(aliases):
+                if result[index] is not None or depth >= len(own):
+                    continue
+                candidates = [candidate for candidate in sorted(free) if own[depth] in keys[candidate]]
+                rivals = sum(result[other] is None and own[depth] in theirs for other, theirs in enumerate(aliases))
+                if candidates and (shared_too or (len(candidates) == 1 and rivals == 1)):
+                    result[index] = candidates[0]
+                    free.discard(candidates[0])
     return result
