@@ -11,6 +11,15 @@ from sellersync.domain.times import Clock
 RETRY_AFTER_S_MAX = 3600.0
 
 
+def http_date(text: str) -> datetime | None:
+    """A date header as aware UTC; `None` when absent or unreadable."""
+    try:
+        at = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+
+
 def retry_after_s(header: str | None, *, now: datetime) -> float | None:
     """Seconds to wait from a Retry-After header in either form (seconds or HTTP date), bounded; `None` when absent or unreadable."""
     if not header:
@@ -19,12 +28,9 @@ def retry_after_s(header: str | None, *, now: datetime) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        try:
-            at = parsedate_to_datetime(text)
-        except ValueError:
+        at = http_date(text)
+        if at is None:
             return None
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
         seconds = (at - now).total_seconds()
     if seconds != seconds:
         return None
@@ -32,7 +38,7 @@ def retry_after_s(header: str | None, *, now: datetime) -> float | None:
 
 
 class RateGate:
-    """Lets `rate_per_s` calls through on average and `burst` at once; callers queue in order.
+    """Lets `rate_per_s` calls through on average and `burst` at once; callers take places in the order in which they come.
 
     `shut_until` closes it for everybody. A caller that would have to wait longer than `wait_s_max` gets `RateLimited` at once: a job
     that sleeps for an hour holds its lease for nothing.
@@ -43,7 +49,7 @@ class RateGate:
         self._rate = rate_per_s
         self._burst = float(burst)
         self._wait_s_max = wait_s_max
-        self._level = float(burst)
+        self._level = float(burst)  # below zero: places that waiting callers have taken in advance
         self._at = clock.monotonic()
         self._shut_until: datetime | None = None
 
@@ -53,22 +59,31 @@ class RateGate:
             self._shut_until = until
 
     async def enter(self) -> None:
-        """Wait for a place. Raises `RateLimited` when the gate is shut for longer than a caller may wait."""
+        """Wait for a place. Raises `RateLimited` when that would take longer than a caller may wait."""
         while True:
-            now = self._clock.now()
-            if self._shut_until is not None and now < self._shut_until:
-                wait = (self._shut_until - now).total_seconds()
-                if wait > self._wait_s_max:
-                    raise RateLimited("the provider asked us to wait", until=self._shut_until)
-                await self._clock.sleep(wait)
-                continue
-            tick = self._clock.monotonic()
-            self._level = min(self._burst, self._level + (tick - self._at) * self._rate)
-            self._at = tick
-            if self._level >= 1.0:
-                self._level -= 1.0
-                return
-            wait = (1.0 - self._level) / self._rate
-            if wait > self._wait_s_max:
-                raise RateLimited("our own rate limit", until=now + timedelta(seconds=wait))
-            await self._clock.sleep(wait)
+            await self._opened()
+            wait_s = self._take_place()
+            if wait_s > 0.0:
+                await self._clock.sleep(wait_s)
+            if self._shut_s() <= 0.0:
+                return  # else it was shut meanwhile: whoever was held queues again, or a crowd would rush out at its opening
+
+    async def _opened(self) -> None:
+        while (wait_s := self._shut_s()) > 0.0:
+            if wait_s > self._wait_s_max:
+                raise RateLimited("the provider asked us to wait", until=self._clock.now() + timedelta(seconds=wait_s))
+            await self._clock.sleep(wait_s)
+
+    def _shut_s(self) -> float:
+        """Seconds for which the gate is still shut."""
+        return (self._shut_until - self._clock.now()).total_seconds() if self._shut_until else 0.0
+
+    def _take_place(self) -> float:
+        """Take the next place and return the seconds until it is free."""
+        tick = self._clock.monotonic()
+        level = min(self._burst, self._level + (tick - self._at) * self._rate)
+        wait_s = max(1.0 - level, 0.0) / self._rate
+        if wait_s > self._wait_s_max:
+            raise RateLimited("our own rate limit", until=self._clock.now() + timedelta(seconds=wait_s))
+        self._level, self._at = level - 1.0, tick
+        return wait_s
