@@ -4,37 +4,43 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from collections.abc import Iterable
 
 _PARAMETER = re.compile(
-    r"(?i)\b(access_token|refresh_token|app_secret|auth_code|code|sign|consumer_key|consumer_secret|oauth_signature|"
-    r"x-tts-access-token|authorization)(\"?\s*[=:]\s*\"?)((?:basic |bearer )?[^\s&\",}]+)"
+    r"(?i)\b(access_token|refresh_token|app_secret|client_secret|partner_key|api_key|password|auth_code|sign|consumer_key|"
+    r"consumer_secret|oauth_signature|x-tts-access-token|authorization|code(?![\"']?\s*[=:]\s*[\"']?-?\d{1,10}\b))"
+    r"([\"']?\s*[=:]\s*[\"']?)((?:basic |bearer )?[^\s&\"',}]+)"
 )
+"""Parameters that are secret by name. `code` is an authorisation code unless it is a short number: that is an error code."""
+
+SECRETS_LEARNED_MAX = 64  # tokens rotate; two a refresh
+SECRET_LENGTH_MIN = 6
 
 
 class Redactor:
-    """Replaces known secret values, and values of parameters that are secret by name."""
+    """Replaces known secret values, and values of parameters that are secret by name.
+
+    The secrets given at the start stay; of those learned later (`add`) the newest are kept.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets: list[str] = []
-        for secret in secrets:
-            self.add(secret)
+        self._fixed = [secret for secret in secrets if _long_enough(secret)]
+        self._learned: deque[str] = deque(maxlen=SECRETS_LEARNED_MAX)
 
     def add(self, secret: str) -> None:
-        """Learn a secret value. Values under six characters are ignored: replacing them would shred ordinary text."""
-        if len(secret) >= 6 and secret not in self._secrets:
-            self._secrets.append(secret)
-            self._secrets.sort(key=len, reverse=True)
-            del self._secrets[64:]
+        """Learn a secret value. Shorter values than `SECRET_LENGTH_MIN` are ignored: replacing them would shred ordinary text."""
+        if _long_enough(secret) and secret not in self._fixed and secret not in self._learned:
+            self._learned.append(secret)
 
     def __call__(self, text: str) -> str:
-        for secret in self._secrets:
+        for secret in sorted({*self._fixed, *self._learned}, key=len, reverse=True):
             text = text.replace(secret, "***")
         return _PARAMETER.sub(r"\1\2***", text)
 
 
 class RedactingFilter(logging.Filter):
-    """A last line of defence on the log handlers; code is written so that it has nothing to do."""
+    """A last line of defence on the log handlers, tracebacks included; code is written so that it has nothing to do."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
@@ -45,4 +51,10 @@ class RedactingFilter(logging.Filter):
         clean = self._redactor(message)
         if clean != message:
             record.msg, record.args = clean, ()
+        if record.exc_info:
+            record.exc_text = self._redactor(record.exc_text or logging.Formatter().formatException(record.exc_info))
         return True
+
+
+def _long_enough(secret: str) -> bool:
+    return len(secret) >= SECRET_LENGTH_MIN
