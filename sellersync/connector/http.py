@@ -12,28 +12,30 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-from tenacity.wait import wait_base
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from sellersync.domain.errors import AuthNeeded, RateLimited, Temporary, TokenDead, Uncertain, Unrecognised
 from sellersync.domain.times import Clock
 
 from .contract import Token, TokenSource
-from .rate import RateGate, retry_after_s
+from .rate import RateGate, http_date, retry_after_s
 from .redact import Redactor
 
-log = logging.getLogger("sellersync.wire")
+# Both write whole URLs at INFO, and URLs carry signatures and tokens.
+for _library in ("httpx", "httpcore"):
+    logging.getLogger(_library).setLevel(logging.WARNING)
 T = TypeVar("T")
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 CLOCK_OFFSET_S_MIN = 2.0  # the Date header counts whole seconds: smaller differences are noise
+STANDARD_HEADERS = {"user-agent": "sellersync", "accept": "*/*", "accept-encoding": "gzip, deflate"}
+"""Added where a request has none: firewalls of shared hosts turn callers without a name away."""
 RATE_LIMIT_WAIT_S = 5.0  # when a provider says "too many" without saying for how long
 
 
@@ -62,10 +64,11 @@ class Reply:
     started_at: datetime
 
     def json(self) -> Any:
-        """The body as JSON whatever the status says. Raises `Unrecognised` with the beginning of the body (HTML, cut, empty)."""
+        """The body as JSON whatever the status says. Raises `Unrecognised` with the beginning of the body (HTML, cut, empty, nested
+        beyond reason)."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unrecognised(f"HTTP {self.status} without a JSON body", self.text(200)) from None
 
     def text(self, length_max: int = 10_000) -> str:
@@ -76,23 +79,6 @@ class Reply:
 def shared_ssl_context() -> ssl.SSLContext:
     """One TLS context for all clients: each costs 47 ms and 4 MiB."""
     return ssl.create_default_context()
-
-
-class _WaitAsTold(wait_base):
-    """Exponential with jitter, unless the error says how long; the random numbers come from outside."""
-
-    def __init__(self, rng: Random, wait_s_max: float) -> None:
-        self._rng = rng
-        self._max = wait_s_max
-        self._plain = wait_random_exponential(multiplier=0.5, max=wait_s_max)
-
-    def __call__(self, retry_state: Any) -> float:
-        error = retry_state.outcome.exception()
-        told = getattr(error, "retry_after_s", None)
-        if told is not None:
-            return float(told)
-        ceiling = min(self._max, 0.5 * 2.0**retry_state.attempt_number)
-        return self._rng.uniform(ceiling / 4, ceiling)
 
 
 class Wire:
@@ -134,11 +120,12 @@ class Wire:
     # -- calls
 
     async def read(self, make: Callable[[datetime], httpx.Request], check: Callable[[Reply], T], *, what: str) -> T:
-        """A call without effect: retried on `Temporary` (and a short `RateLimited`) within the limits."""
+        """A call without effect: repeated within the limits on `Temporary` and `RateLimited`, unless the other side asked for a longer
+        wait than `retry_wait_s_max`: the job comes back by itself."""
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Temporary),
+            retry=retry_if_exception(self._worth_repeating),
             stop=stop_after_attempt(self.limits.read_attempts_max),
-            wait=_WaitAsTold(self._rng, self.limits.retry_wait_s_max),
+            wait=self._retry_wait_s,
             sleep=self._clock.sleep,
             reraise=True,
         )
@@ -146,7 +133,10 @@ class Wire:
             with attempt:
                 reply = await self._send(make, what=what, reference=None, fresh=False)
                 self._refuse_server_trouble(reply, what, reference=None)
-                return check(reply)
+                try:
+                    return check(reply)
+                except Unrecognised as unreadable:  # an error page may repeat the URL that we called
+                    raise Unrecognised(self.redact(unreadable.what), self.redact(unreadable.raw)) from None
         raise AssertionError("tenacity returned without an outcome")
 
     async def write(
@@ -178,6 +168,25 @@ class Wire:
 
     # -- inside
 
+    def _told_s(self, error: BaseException) -> float | None:
+        """How long the other side asked us to wait, `None` where it did not say."""
+        if isinstance(error, RateLimited):
+            return max((error.until - self._clock.now()).total_seconds(), 0.0)
+        return error.retry_after_s if isinstance(error, Temporary) else None
+
+    def _worth_repeating(self, error: BaseException) -> bool:
+        told_s = self._told_s(error)
+        return isinstance(error, Temporary | RateLimited) and (told_s or 0.0) <= self.limits.retry_wait_s_max
+
+    def _retry_wait_s(self, state: RetryCallState) -> float:
+        """As told, else exponential with jitter; the random numbers come from outside."""
+        error = state.outcome.exception() if state.outcome else None
+        told_s = self._told_s(error) if error else None
+        if told_s is not None:
+            return told_s
+        ceiling = min(self.limits.retry_wait_s_max, 0.5 * 2.0**state.attempt_number)
+        return self._rng.uniform(ceiling / 4, ceiling)
+
     def _new_client(self) -> httpx.AsyncClient:
         limits = self.limits
         return httpx.AsyncClient(
@@ -206,19 +215,23 @@ class Wire:
         self.calls += 1
         try:
             async with asyncio.timeout(deadline_s):
-                response = await client.send(make(self.now()), stream=True)
+                request = make(self.now())
+                for name, value in STANDARD_HEADERS.items():
+                    request.headers.setdefault(name, value)
+                response = await client.send(request, stream=True)
+                provider_now = self._learn_clock(response, started_at)
                 try:
                     body = await self._read_body(response, what, reference)
                 finally:
                     await response.aclose()
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as failure:
             raise Temporary(self.redact(f"{what}: no connection ({type(failure).__name__})")) from None
-        except (httpx.TransportError, TimeoutError) as failure:
+        except (httpx.RequestError, TimeoutError) as failure:  # not only transport: a body that cannot be unpacked, too
             raise self._unanswered(what, reference, f"no answer ({type(failure).__name__})") from None
         finally:
             if fresh:
                 await client.aclose()
-        return Reply(response.status_code, response.headers, body, self._learn_clock(response, started_at), started_at)
+        return Reply(response.status_code, response.headers, body, provider_now, started_at)
 
     async def _read_body(self, response: httpx.Response, what: str, reference: str | None) -> bytes:
         chunks: list[bytes] = []
@@ -231,19 +244,16 @@ class Wire:
         return b"".join(chunks)
 
     def _learn_clock(self, response: httpx.Response, started_at: datetime) -> datetime:
-        header = response.headers.get("date")
-        if header:
-            try:
-                shown = parsedate_to_datetime(header)
-            except ValueError:
-                return self.now()
-            if shown.tzinfo is None:
-                shown = shown.replace(tzinfo=UTC)
-            middle = started_at + (self._clock.now() - started_at) / 2
-            offset = shown + timedelta(milliseconds=500) - middle
-            self._offset = offset if abs(offset.total_seconds()) > CLOCK_OFFSET_S_MIN else timedelta(0)
-            return shown.astimezone(UTC)
-        return self.now()
+        """The provider's clock from the headers, which have just arrived. The offset moves only when the Date cannot fit it: a slow
+        answer shows a time anywhere between its request and its arrival."""
+        shown = http_date(response.headers.get("date", ""))
+        if shown is None:
+            return started_at + self._offset
+        least, most = shown - self._clock.now(), shown + timedelta(seconds=1) - started_at
+        if not least <= self._offset <= most:
+            middle = least + (most - least) / 2
+            self._offset = middle if abs(middle.total_seconds()) > CLOCK_OFFSET_S_MIN else timedelta(0)
+        return shown
 
     def _refuse_server_trouble(self, reply: Reply, what: str, *, reference: str | None) -> None:
         """429 and non-JSON 5xx are the same everywhere; a 5xx with a JSON body is the connector's to read."""
