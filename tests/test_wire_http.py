@@ -23,7 +23,7 @@ import pytest
 from sellersync.clock import SystemClock
 from sellersync.connector.http import BODY_BYTES_MAX, Reply, Wire, WireLimits
 from sellersync.connector.rate import RETRY_AFTER_S_MAX, RateGate, retry_after_s
-from sellersync.connector.redact import SECRETS_LEARNED_MAX, RedactingFilter, Redactor
+from sellersync.connector.redact import SECRETS_KEPT, SECRETS_RECENT_MAX, RedactingFilter, Redactor
 from sellersync.domain.errors import RateLimited, SellersyncError, Temporary, Uncertain, Unrecognised
 from sellersync.testing.virtual import VirtualClock, VirtualLoop, run_virtual
 
@@ -662,12 +662,13 @@ def test_parameters_that_are_secret_by_name(text: str, clean: str) -> None:
     assert Redactor()(text) == clean
 
 
-def test_rotating_tokens_do_not_push_out_the_fixed_secrets() -> None:
-    redact = Redactor(["short-app-secret"])
-    for number in range(SECRETS_LEARNED_MAX * 2):
-        redact.add(f"a much longer rotating token {number:04d}")
-    newest = f"a much longer rotating token {SECRETS_LEARNED_MAX * 2 - 1:04d}"
-    assert redact(f"short-app-secret {newest}") == "*** ***"
+def test_rotating_tokens_do_not_push_out_the_first_secrets() -> None:
+    redact = Redactor()
+    redact.add("short-app-secret")
+    tokens = [f"a much longer rotating token {number:04d}" for number in range(SECRETS_KEPT + 2 * SECRETS_RECENT_MAX)]
+    for token in tokens:
+        redact.add(token)
+    assert redact(f"short-app-secret {tokens[-1]} {tokens[-SECRETS_RECENT_MAX]}") == "*** *** ***"
     redact.add("word")
     assert redact("a word") == "a word"
 

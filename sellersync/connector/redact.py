@@ -14,27 +14,31 @@ _PARAMETER = re.compile(
 )
 """Parameters that are secret by name. `code` is an authorisation code unless it is a short number: that is an error code."""
 
-SECRETS_LEARNED_MAX = 64  # tokens rotate; two a refresh
+SECRETS_KEPT = 64  # the first to come are the keys of the configuration
+SECRETS_RECENT_MAX = 64  # what comes later are tokens, two a refresh
 SECRET_LENGTH_MIN = 6
 
 
 class Redactor:
     """Replaces known secret values, and values of parameters that are secret by name.
 
-    The secrets given at the start stay; of those learned later (`add`) the newest are kept.
+    The first secrets stay for good; of the many that rotating tokens bring later, the newest.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._fixed = [secret for secret in secrets if _long_enough(secret)]
-        self._learned: deque[str] = deque(maxlen=SECRETS_LEARNED_MAX)
+        self._kept: list[str] = []
+        self._recent: deque[str] = deque(maxlen=SECRETS_RECENT_MAX)
+        for secret in secrets:
+            self.add(secret)
 
     def add(self, secret: str) -> None:
         """Learn a secret value. Shorter values than `SECRET_LENGTH_MIN` are ignored: replacing them would shred ordinary text."""
-        if _long_enough(secret) and secret not in self._fixed and secret not in self._learned:
-            self._learned.append(secret)
+        if len(secret) < SECRET_LENGTH_MIN or secret in self._kept or secret in self._recent:
+            return
+        (self._kept if len(self._kept) < SECRETS_KEPT else self._recent).append(secret)
 
     def __call__(self, text: str) -> str:
-        for secret in sorted({*self._fixed, *self._learned}, key=len, reverse=True):
+        for secret in sorted((*self._kept, *self._recent), key=len, reverse=True):
             text = text.replace(secret, "***")
         return _PARAMETER.sub(r"\1\2***", text)
 
@@ -54,7 +58,3 @@ class RedactingFilter(logging.Filter):
         if record.exc_info:
             record.exc_text = self._redactor(record.exc_text or logging.Formatter().formatException(record.exc_info))
         return True
-
-
-def _long_enough(secret: str) -> bool:
-    return len(secret) >= SECRET_LENGTH_MIN
