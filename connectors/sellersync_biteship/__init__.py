@@ -89,6 +89,7 @@ class Biteship(Courier):
         super().__init__(context)
         settings: BiteshipSettings = context.settings
         self._settings = settings
+        context.wire.redact.add(settings.api_key.get_secret_value())
         self._api = Api(
             context.wire,
             settings.base_url,

@@ -524,17 +524,21 @@ def test_settings_are_checked_and_explained() -> None:
         BiteshipSettings.model_validate({"api_key": "biteship_test.x", "auth_scheme": "basic"})
 
 
-@pytest.mark.parametrize("sent", ["sent", "absent"])
-def test_a_rate_limit_is_waited_for_by_reads(sent: str) -> None:
+@pytest.mark.parametrize(("header", "wait_s"), [("sent", 1.0), ("absent", 5.0)])
+def test_a_rate_limit_is_waited_for_by_reads_and_told_by_writes(header: str, wait_s: float) -> None:
     async def test(rig: BiteshipRig) -> None:
         rig.sim.rate_limits = True
         booked = await book(rig)
         for _ in range(5):
             await rig.connector.booking(booked.booking_id)
+        began = rig.clock.monotonic()
+        assert (await rig.connector.booking(booked.booking_id)).state is ParcelState.BOOKED
+        assert rig.clock.monotonic() - began == wait_s
+        for number in range(2, 7):
+            await rig.connector.draft(booking_request(f"SSABCDEF-{number}"))
         with pytest.raises(RateLimited) as limited:
-            await rig.connector.booking(booked.booking_id)
-        wait_s = (limited.value.until - rig.clock.now()).total_seconds()
-        assert wait_s == (1.0 if sent == "sent" else 5.0)
-        assert (await rig.connector.booking(booked.booking_id)).state is ParcelState.BOOKED, "the gate waited"
+            await rig.connector.draft(booking_request("SSABCDEF-9"))
+        assert (limited.value.until - rig.clock.now()).total_seconds() == wait_s
+        assert len(rig.sim.drafts()) == 6
 
-    on_rig("biteship", test, switches={"retry_after": sent})
+    on_rig("biteship", test, switches={"retry_after": header})
