@@ -1,0 +1,278 @@
+"""Lazada (Indonesia) through the Lazada Open Platform.
+
+Keys: a listing and its stock target are `<item_id>:<sku_id>`; a unit is an `order_item_id` (Lazada sends one row per unit); a parcel
+is a `package_id`. Order ids repeat between shops, so they mean something only together with the channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+
+from sellersync.connector.contract import (
+    Arranged,
+    Arrangement,
+    Authoriser,
+    Channel,
+    ChannelCapabilities,
+    ConnectorSettings,
+    Context,
+    Health,
+    Label,
+    LevelAnswer,
+    Mark,
+    OrdersById,
+    Page,
+    ParcelRequest,
+    RemoteListing,
+    ShownLevel,
+    Stream,
+    TargetKey,
+    Want,
+)
+from sellersync.domain.errors import (
+    CapExceeded,
+    NotSupported,
+    RejectClass,
+    Rejected,
+    SellersyncError,
+    Temporary,
+    Unrecognised,
+)
+from sellersync.domain.parcels import RemoteParcel
+
+from . import booking
+from .api import PRODUCTS_OFFSET_MAX, PRODUCTS_PAGE_SIZE_MAX, STOCK_SKUS_ADVISED, STOCK_SKUS_MAX, LazadaApi
+from .auth import LazadaAuthoriser
+from .mapping import items_of, parcels_of
+from .mapping_stock import Sku, level_of, listing_of, skus_of, split_key
+from .push import Push
+from .returns import walk_returns
+from .values import text
+from .walk import read_items, read_orders, walk_orders
+
+ITEM_READS_MAX = 10
+"""Up to so many products are read one by one; beyond that walking the whole list takes fewer calls."""
+
+
+class LazadaSettings(ConnectorSettings):
+    """The keys of a Lazada channel in the configuration file."""
+
+    app_key: str = Field(description="App Key of your app in the Lazada Open Platform console", min_length=1)
+    app_secret: SecretStr = Field(description="App Secret of the same app")
+    remote_shop_id: str = Field(
+        default="",
+        description="Your seller id (shown by `sellersync auth login`); guards against a token of another shop",
+    )
+    base_url: str = Field(default="https://api.lazada.co.id/rest", description="Address of the API, with /rest")
+    auth_base_url: str = Field(
+        default="https://auth.lazada.com/rest", description="Address that hands out tokens, with /rest"
+    )
+    warehouse_code: str = Field(
+        default="dropshipping", description="Code of the one warehouse that this shop sells from, as Lazada names it"
+    )
+    rate_per_s: float = Field(default=3.0, gt=0, description="API calls per second on average")
+    burst: int = Field(default=6, ge=1, description="API calls at once")
+    overlap_s: float = Field(
+        default=120.0, ge=10, le=86_400, description="How many seconds each pull reaches back behind the last one"
+    )
+    skus_per_push: int = Field(
+        default=STOCK_SKUS_ADVISED, ge=1, le=STOCK_SKUS_MAX, description="SKUs in one stock update; Lazada advises 20"
+    )
+
+
+class Lazada(Channel):
+    """A Lazada Indonesia shop of a local seller with one warehouse."""
+
+    provider: ClassVar[str] = "lazada"
+    title: ClassVar[str] = "Lazada"
+    Settings = LazadaSettings
+    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+        streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
+        overlap_s=120.0,
+        booking_read_lag_s=60.0,
+        campaign_pots=True,
+        verified="simulator only",
+        unsupported={
+            "several warehouses": "stock is pushed in the single-warehouse form; such SKUs are reported and not read",
+            "answers to cancellations": "the reason codes of a refusal are not documented; answer in the seller centre",
+            "push messages": "they demand an OV or EV certificate; orders are polled",
+            "own fleet, digital and pickup-in-store units": "they have no label to book; handle them in the seller centre",
+            "units in Lazada's warehouses (FBL)": "recorded, but Lazada keeps and ships them",
+            "settlements": "the time zone of the finance calls is not documented",
+        },
+    )
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._settings: LazadaSettings = context.settings
+        self._api = LazadaApi(context, self._settings)
+        self._authoriser = LazadaAuthoriser(context, self._settings)
+        self._names: dict[str, frozenset[str]] = {}
+
+    @property
+    def authoriser(self) -> Authoriser:
+        return self._authoriser
+
+    async def health(self) -> Health:
+        seller = await self._api.seller_get()
+        token = await self.context.tokens.current()
+        shop_id = text(seller.get("seller_id"))
+        notes = []
+        if self._settings.remote_shop_id and shop_id != self._settings.remote_shop_id:
+            notes.append(
+                f"the token belongs to seller {shop_id}, the configuration says {self._settings.remote_shop_id}"
+            )
+        if text(seller.get("status")).lower() not in ("", "active", "1"):
+            notes.append(f"the shop's status is {text(seller.get('status'))}")
+        return Health(
+            remote_shop_id=shop_id,
+            shop_name=text(seller.get("name")),
+            authorisation_ends_at=token.refresh_ends_at or token.access_ends_at,
+            clock_offset_s=self.context.wire.clock_offset_s,
+            notes=tuple(notes),
+        )
+
+    # -- orders and returns
+
+    def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
+        """See `Channel.pages`; `walk.py` and `returns.py` say how each stream is walked."""
+        overlap = timedelta(seconds=self._settings.overlap_s)
+        now = self.context.wire.now()
+        code = self._settings.warehouse_code
+        if stream is Stream.ORDERS:
+            return walk_orders(self._api, mark, now=now, overlap=overlap, warehouse_code=code)
+        if stream is Stream.RETURNS:
+            return walk_returns(self._api, mark, now=now, overlap=overlap, warehouse_code=code)
+        raise NotSupported(f"{self.title} has no stream {stream}")
+
+    async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
+        """Headers one by one (there is no batch for them), items 50 orders a call."""
+        started = self.context.clock.now()
+        headers, gone = [], []
+        for order_id in dict.fromkeys(ids):
+            try:
+                header, _ = await self._api.order_get(order_id)
+            except Rejected as refused:
+                if refused.reject is not RejectClass.UNKNOWN_ORDER:
+                    raise
+                gone.append(order_id)
+            else:
+                headers.append(header)
+        skipped: list[str] = []
+        found = await read_orders(self._api, headers, warehouse_code=self._settings.warehouse_code, skipped=skipped)
+        if skipped and not found:
+            raise Temporary("; ".join(skipped))
+        return OrdersById(tuple(found), tuple(gone), started)
+
+    # -- listings and levels
+
+    async def listings(self) -> AsyncIterator[tuple[RemoteListing, ...]]:
+        """All SKUs that are not deleted, 50 products a page."""
+        async for skus in self._product_pages():
+            yield tuple(listing_of(sku) for sku in skus)
+
+    async def levels(self, targets: Sequence[TargetKey]) -> tuple[ShownLevel, ...]:
+        """Few products are read one by one, many by walking the list."""
+        started = self.context.clock.now()
+        found = await self._read_skus([target.remote_key for target in targets])
+        return tuple(level_of(target, found.get(target.remote_key), started) for target in targets)
+
+    def level_batches(self, wants: Sequence[Want]) -> list[tuple[Want, ...]]:
+        size = self._settings.skus_per_push
+        return [tuple(wants[start : start + size]) for start in range(0, len(wants), size)]
+
+    async def set_levels(self, batch: Sequence[Want]) -> tuple[LevelAnswer, ...]:
+        """One absolute update for the batch; `push.py` says what happens to a partly refused one."""
+        return await Push(self._api, self._names_of).run(batch)
+
+    async def _product_pages(self) -> AsyncIterator[tuple[Sku, ...]]:
+        seen: set[str] = set()
+        for offset in range(0, PRODUCTS_OFFSET_MAX + 1, PRODUCTS_PAGE_SIZE_MAX):
+            products, total = await self._api.products_get(offset=offset)
+            if not products:
+                return
+            skus = [
+                sku
+                for product in products
+                for sku in skus_of(product, warehouse_code=self._settings.warehouse_code)
+                if sku.remote_key not in seen
+            ]
+            seen.update(sku.remote_key for sku in skus)
+            self._learn_names(skus)
+            yield tuple(skus)
+            if offset + len(products) >= total:
+                return
+        raise CapExceeded(f"more than {PRODUCTS_OFFSET_MAX} products, which Lazada does not page through")
+
+    async def _read_skus(self, remote_keys: Sequence[str]) -> dict[str, Sku]:
+        keys = set(remote_keys)
+        item_ids = dict.fromkeys(parts[0] for key in remote_keys if (parts := split_key(key)))
+        found: dict[str, Sku] = {}
+        if len(item_ids) > ITEM_READS_MAX:
+            async for skus in self._product_pages():
+                found.update((sku.remote_key, sku) for sku in skus if sku.remote_key in keys)
+            return found
+        for item_id in item_ids:
+            try:
+                product, _ = await self._api.product_item_get(item_id)
+            except Rejected as refused:
+                if refused.reject is not RejectClass.UNKNOWN_LISTING:
+                    raise
+                continue
+            skus = tuple(skus_of(product, warehouse_code=self._settings.warehouse_code))
+            self._learn_names(skus)
+            found.update((sku.remote_key, sku) for sku in skus if sku.remote_key in keys)
+        return found
+
+    def _learn_names(self, skus: Sequence[Sku]) -> None:
+        for sku in skus:
+            self._names[sku.remote_key] = frozenset({sku.seller_sku, sku.shop_sku} - {""})
+
+    async def _names_of(self, wants: Sequence[Want]) -> Mapping[str, frozenset[str]]:
+        """Under which names a refusal may speak of these targets; what was never read is read now, and failing that unknown."""
+        unknown = [want.target.remote_key for want in wants if want.target.remote_key not in self._names]
+        if unknown:
+            try:
+                await self._read_skus(unknown)
+            except SellersyncError:
+                return self._names
+        return self._names
+
+    # -- shipments
+
+    async def prepare(self, request: ParcelRequest) -> Arrangement:
+        """Decide between pack and ready-to-ship by a live read of the items."""
+        items = await booking.live_items(self._api, request.order_id, warehouse_code=self._settings.warehouse_code)
+        return booking.next_step(request, items)
+
+    async def arrange(self, arrangement: Arrangement) -> Arranged:
+        """Send the prepared step, once, on a connection of its own."""
+        send = booking.send_pack if arrangement.step == booking.STEP_PACK else booking.send_ready_to_ship
+        return await send(self._api, arrangement, warehouse_code=self._settings.warehouse_code)
+
+    async def parcels(self, order_ids: Sequence[str]) -> tuple[RemoteParcel, ...]:
+        """All packages that the orders' items name now; a booking without an answer is settled by this."""
+        rows = await read_items(self._api, list(dict.fromkeys(order_ids)))
+        code = self._settings.warehouse_code
+        try:
+            return tuple(
+                parcel
+                for order_id, items in rows.items()
+                for parcel in parcels_of(order_id, items_of(items, warehouse_code=code))
+            )
+        except Unrecognised as unreadable:
+            raise Temporary(f"packages: {unreadable}") from None
+
+    async def label(self, parcel: RemoteParcel) -> Label:
+        """The PDF behind PrintAWB's link, fetched at once: the link lives ten minutes."""
+        url = await self._api.print_awb(parcel.remote_id)
+        if not url:
+            raise Temporary(f"package {parcel.remote_id}: Lazada gave no PDF link yet")
+        content = await self._api.download(url)
+        if not content.startswith(b"%PDF-"):
+            raise Temporary(f"package {parcel.remote_id}: the label is no PDF yet")
+        return Label(content, "application/pdf")

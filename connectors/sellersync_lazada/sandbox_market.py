@@ -1,0 +1,453 @@
+"""The simulated marketplace behind the API: products, buyers, orders, packages, returns, and the clock-driven things between them."""
+
+from __future__ import annotations
+
+import bisect
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Any
+
+from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, SoldOut
+
+from .sandbox_state import CANCELLABLE, COURIERS, SWITCHES, UNPAID_LIFE_S, Item, Package, Reverse, SimOrder, View
+
+
+class LazadaMarket(MarketplaceSimulator):
+    """The outside world. Remote keys are `<item_id>:<sku_id>`.
+
+    Times to tune: `waybill_delay_s` (packing answers with the tracking number at once unless it is raised), `visibility_delay_s`
+    (until a change shows in order lists), `booking_read_lag_s` (until packing and ready-to-ship show in item reads).
+    """
+
+    provider = "lazada"
+    SWITCHES = SWITCHES
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        rng: Random,
+        switches: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(clock=clock, rng=rng, switches=switches)
+        self.waybill_delay_s = 0.0
+        self.visibility_delay_s = 0.0
+        self.booking_read_lag_s = float(self.switches["read_lag_s"])
+        self.seller_id = "700100200300"
+        self.orders: dict[str, SimOrder] = {}
+        self.packages: dict[str, Package] = {}
+        self.reverses: list[Reverse] = []
+        self._products: dict[str, Product] = {}
+        self._counter = 0
+        self._index: list[tuple[int, str]] = []  # (change time, order id) of every listed order, sorted
+        self._unlisted: deque[tuple[float, str, int]] = deque()  # (visible at, order id, change time)
+        self._unpaid: deque[tuple[float, str]] = deque()
+        self._waybills: deque[str] = deque()
+        self._asked: list[Item] = []
+
+    # -- time-driven things
+
+    def tick(self) -> None:
+        """Let everything happen that is due: list visibility, unpaid orders expiring, waybills, unanswered cancellations."""
+        now = self.clock()
+        while self._unlisted and self._unlisted[0][0] <= now:
+            _, order_id, updated_s = self._unlisted.popleft()
+            order = self.orders[order_id]
+            if order.listed_s >= 0:
+                del self._index[bisect.bisect_left(self._index, (order.listed_s, order_id))]
+            order.listed_s = updated_s
+            bisect.insort(self._index, (updated_s, order_id))
+        while self._unpaid and self._unpaid[0][0] <= now:
+            _, order_id = self._unpaid.popleft()
+            unpaid = [item for item in self.orders[order_id].items if item.status == "unpaid"]
+            self._cancel_items(self.orders[order_id], unpaid, by="system", reason="unpaid")
+        for _ in range(len(self._waybills)):
+            package = self.packages[self._waybills.popleft()]
+            if now < package.waybill_at:
+                self._waybills.append(package.package_id)
+            elif not package.waybill_told:
+                package.waybill_told = True
+                self.record(
+                    Event.WAYBILL_ISSUED,
+                    parcel_id=package.package_id,
+                    order_id=package.order_id,
+                    waybill=package.waybill,
+                )
+        for item in [item for item in self._asked if item.cancel_trigger_at is not None]:
+            if item.cancel_trigger_at is not None and item.cancel_trigger_at <= now:
+                self._cancel_items(self.orders[item.order_id], [item], by="buyer", reason="not answered in time")
+        self._asked = [item for item in self._asked if item.cancel_trigger_at is not None]
+
+    def listed(self, after_s: int | None, before_s: int | None) -> list[SimOrder]:
+        """Listed orders with a change time within both inclusive bounds, oldest change first."""
+        self.tick()
+        start = 0 if after_s is None else bisect.bisect_left(self._index, (after_s, ""))
+        end = len(self._index) if before_s is None else bisect.bisect_left(self._index, (before_s + 1, ""))
+        return [self.orders[order_id] for _, order_id in self._index[start:end]]
+
+    def set_status(self, item: Item, status: str, *, lag_s: float = 0.0) -> None:
+        """Change an item; with `lag_s` readers see it only later."""
+        item.status = status
+        item.updated_s = self.now_s()
+        item.views.append(View(self.clock() + lag_s, status, item.package_id))
+        del item.views[:-6]
+
+    def touch(self, order: SimOrder, *, item_change: bool = False) -> None:
+        """Move the order's change time; a mere item change may leave it alone (switch)."""
+        if item_change and self.switches["item_change_moves_updated"] == "no":
+            return
+        order.updated_s = self.now_s()
+        self._unlisted.append((self.clock() + self.visibility_delay_s, order.order_id, order.updated_s))
+
+    # -- products
+
+    def add_product(
+        self, seller_sku: str, title: str, *, price: int, stock: int, weight_g: int = 250, **extra: Any
+    ) -> Product:
+        """Extras: `variant_of` (remote key of another SKU of the same item), `fbl`, `digital`, `own_fleet`, `provider_type`,
+        `status`, `warehouse_code`, `drop_shop_sku` (item rows lack shop_sku)."""
+        with self.lock:
+            self._counter += 1
+            other = extra.get("variant_of", "")
+            item_id = int(other.partition(":")[0]) if other else 7_000_000_000 + self._counter
+            product = Product(
+                remote_key=f"{item_id}:{13_000_000_000 + self._counter}",
+                seller_sku=seller_sku,
+                title=title,
+                price=price,
+                weight_g=weight_g,
+                shown={"": stock},
+                extra={"withhold": 0, "occupy": 0, "pot": 0, "campaign_period": False, **extra},
+            )
+            self._products[product.remote_key] = product
+            return product
+
+    def products(self) -> Sequence[Product]:
+        return list(self._products.values())
+
+    def product(self, remote_key: str) -> Product | None:
+        return self._products.get(remote_key)
+
+    def shown(self, remote_key: str, location: str = "") -> int:
+        with self.lock:
+            self.tick()
+            return self._products[remote_key].shown[location]
+
+    def set_campaign(self, remote_key: str, *, units: int = 0, no_lowering: bool = False) -> None:
+        """Lock `units` for a campaign (see the switch `pot`) and, with `no_lowering`, forbid lower numbers while it runs."""
+        with self.lock:
+            self._products[remote_key].extra.update(pot=units, campaign_period=no_lowering)
+
+    def set_level(self, product: Product, level: int) -> None:
+        """A level that the API accepted."""
+        before, product.shown[""] = product.shown[""], level
+        self.record(
+            Event.LEVEL_SET,
+            remote_key=product.remote_key,
+            location="",
+            seller_sku=product.seller_sku,
+            level=level,
+            before=before,
+        )
+
+    def _change_shown(self, product: Product, level: int) -> None:
+        before, product.shown[""] = product.shown[""], level
+        if level != before:
+            self.record(
+                Event.SHOWN_CHANGED,
+                remote_key=product.remote_key,
+                location="",
+                seller_sku=product.seller_sku,
+                level=level,
+                before=before,
+            )
+
+    # -- buyers
+
+    def place_order(
+        self,
+        items: Sequence[tuple[str, int]],
+        *,
+        paid: bool = True,
+        cod: bool = False,
+        storefront: str = "",
+    ) -> str:
+        with self.lock:
+            self.tick()
+            self._check_stock(items)
+            self._counter += 1
+            order_id = str(1_700_000_000_000_000 + self._counter * 1_000_003)
+            now_s = self.now_s()
+            pending = paid or (cod and self.switches["cod_pending_at_once"] == "yes")
+            order = SimOrder(order_id, now_s, now_s, [], cod, paid_at=self.clock() if paid and not cod else None)
+            self.orders[order_id] = order
+            for remote_key, quantity in items:
+                order.items.extend(self._new_item(order, self._products[remote_key]) for _ in range(quantity))
+            self.record(
+                Event.ORDER_PLACED,
+                order_id=order_id,
+                items=[(key, self._products[key].seller_sku, quantity) for key, quantity in items],
+                paid=paid,
+                cod=cod,
+            )
+            if pending or self.switches["unpaid_withhold"] == "yes":
+                self._take(order.items)
+            for item in order.items:
+                if pending:
+                    self._occupy(item)
+                self.set_status(item, "pending" if pending else "unpaid")
+            if not pending:
+                self._unpaid.append((self.clock() + UNPAID_LIFE_S, order_id))
+            self.touch(order)
+            return order_id
+
+    def _check_stock(self, items: Sequence[tuple[str, int]]) -> None:
+        wanted: dict[str, int] = {}
+        for remote_key, quantity in items:
+            wanted[remote_key] = wanted.get(remote_key, 0) + quantity
+        for remote_key, quantity in wanted.items():
+            product = self._products[remote_key]
+            pot = int(product.extra["pot"]) if self.switches["pot"] == "outside" else 0
+            if product.shown[""] + pot < quantity:
+                self.record(
+                    Event.SOLD_OUT,
+                    remote_key=remote_key,
+                    seller_sku=product.seller_sku,
+                    wanted=quantity,
+                    shown=product.shown[""],
+                )
+                raise SoldOut(f"{product.seller_sku}: {quantity} wanted, {product.shown['']} shown")
+
+    def _new_item(self, order: SimOrder, product: Product) -> Item:
+        self._counter += 1
+        discount = int(product.extra.get("voucher", 0))
+        return Item(
+            item_id=1_700_500_000_000_000 + self._counter * 1_000_003,
+            order_id=order.order_id,
+            product=product,
+            price=product.price,
+            paid_price=product.price - discount,
+            status="",
+            updated_s=order.created_s,
+        )
+
+    def _take(self, items: Sequence[Item]) -> None:
+        """Withhold units: from the campaign's pot where it lies beside the number, else from the number."""
+        taken: dict[str, int] = {}
+        for item in items:
+            extra = item.product.extra
+            item.withheld = True
+            extra["withhold"] += 1
+            if self.switches["pot"] == "outside" and extra["pot"] > 0:
+                item.from_pot = True
+                extra["pot"] -= 1
+            else:
+                taken[item.product.remote_key] = taken.get(item.product.remote_key, 0) + 1
+        for remote_key, quantity in taken.items():
+            product = self._products[remote_key]
+            self._change_shown(product, max(0, product.shown[""] - quantity))
+
+    def _occupy(self, item: Item) -> None:
+        item.occupied = True
+        item.product.extra["withhold"] -= 1
+        item.product.extra["occupy"] += 1
+
+    def pay(self, order_id: str) -> None:
+        with self.lock:
+            self.tick()
+            order = self.orders[order_id]
+            unpaid = [item for item in order.items if item.status == "unpaid"]
+            if not unpaid:
+                return
+            self._take([item for item in unpaid if not item.withheld])
+            order.paid_at = self.clock()
+            for item in unpaid:
+                self._occupy(item)
+                self.set_status(item, "pending")
+            self.record(Event.ORDER_PAID, order_id=order_id)
+            self.touch(order)
+
+    def cancel(
+        self,
+        order_id: str,
+        *,
+        by: str = "buyer",
+        items: Sequence[tuple[str, int]] | None = None,
+        reason: str = "",
+    ) -> None:
+        """`reason` "Out of Stock" by the seller zeroes the SKU (switch). A packed unit takes its whole package along."""
+        with self.lock:
+            self.tick()
+            order = self.orders[order_id]
+            open_items = [item for item in order.items if item.status in CANCELLABLE]
+            if items is None:
+                chosen = open_items
+            else:
+                chosen = []
+                for remote_key, quantity in items:
+                    chosen += [item for item in open_items if item.product.remote_key == remote_key][:quantity]
+            packages = {item.package_id for item in chosen if item.package_id}
+            chosen += [item for item in open_items if item.package_id in packages and item not in chosen]
+            self._cancel_items(order, chosen, by=by, reason=reason)
+
+    def _cancel_items(self, order: SimOrder, items: Sequence[Item], *, by: str, reason: str) -> None:
+        if not items:
+            return
+        freed: dict[str, int] = {}
+        counts: dict[str, int] = {}
+        for item in items:
+            key, extra = item.product.remote_key, item.product.extra
+            counts[key] = counts.get(key, 0) + 1
+            if item.occupied:
+                extra["occupy"] = max(0, extra["occupy"] - 1)
+            elif item.withheld:
+                extra["withhold"] -= 1
+            if item.withheld and not item.from_pot:
+                freed[key] = freed.get(key, 0) + 1
+            item.occupied = item.withheld = False
+            item.cancel_trigger_at = None
+            item.reason, item.initiator = reason or "changed mind", by
+            self.set_status(item, "canceled")
+        listed = [(key, self._products[key].seller_sku, count) for key, count in counts.items()]
+        self.record(Event.ORDER_CANCELLED, order_id=order.order_id, items=listed, by=by)
+        if self.switches["cancel_gives_back"] == "yes":
+            for key, count in freed.items():
+                self._change_shown(self._products[key], self._products[key].shown[""] + count)
+        if by == "seller" and reason == "Out of Stock" and self.switches["oos_cancel_zeroes"] == "yes":
+            for key in counts:
+                self._change_shown(self._products[key], 0)
+        for package_id in dict.fromkeys(item.package_id for item in items if item.package_id):
+            self.packages[package_id].cancelled = True
+            self.record(Event.PARCEL_CANCELLED, parcel_id=package_id, order_id=order.order_id)
+        partial = any(item.status != "canceled" for item in order.items)
+        self.touch(order, item_change=partial)
+
+    def request_cancel(self, order_id: str, *, respond_within_s: float = 86_400.0) -> None:
+        """The buyer asks to cancel; without an answer it happens by itself."""
+        with self.lock:
+            order = self.orders[order_id]
+            for item in order.items:
+                if item.status in CANCELLABLE:
+                    item.cancel_trigger_at = self.clock() + respond_within_s
+                    self._asked.append(item)
+            self.touch(order)
+
+    def force_status(self, order_id: str, status: str) -> None:
+        """Put every item of an order into any status, known or not."""
+        with self.lock:
+            for item in self.orders[order_id].items:
+                self.set_status(item, status)
+            self.touch(self.orders[order_id])
+
+    # -- packages
+
+    def new_package(self, order: SimOrder, items: Sequence[Item]) -> Package:
+        """Pack items together; the courier and the tracking number are the platform's choice."""
+        self._counter += 1
+        courier, prefix = COURIERS[self.rng.randrange(len(COURIERS))]
+        package = Package(
+            package_id=f"FP{1_000_000_000_000 + self._counter}",
+            order_id=order.order_id,
+            item_ids=[item.item_id for item in items],
+            waybill=f"{prefix}-{self.rng.randrange(10**10):010d}",
+            waybill_at=self.clock() + self.waybill_delay_s,
+            courier=courier,
+        )
+        self.packages[package.package_id] = package
+        for item in items:
+            item.package_id = package.package_id
+            self.set_status(item, "packed", lag_s=self.booking_read_lag_s)
+        self._waybills.append(package.package_id)
+        self.tick()
+        self.touch(order, item_change=True)
+        return package
+
+    def items_of(self, package: Package) -> list[Item]:
+        ids = set(package.item_ids)
+        return [item for item in self.orders[package.order_id].items if item.item_id in ids]
+
+    def mark_ready(self, package: Package) -> None:
+        """Ready-to-ship: the courier is called and the units leave the occupied stock."""
+        package.ready = True
+        counts: dict[str, int] = {}
+        for item in self.items_of(package):
+            counts[item.product.remote_key] = counts.get(item.product.remote_key, 0) + 1
+            if item.occupied:
+                item.occupied = False
+                item.product.extra["occupy"] -= 1
+            self.set_status(item, "ready_to_ship", lag_s=self.booking_read_lag_s)
+        self.record(
+            Event.PARCEL_ARRANGED,
+            parcel_id=package.package_id,
+            order_id=package.order_id,
+            items=[(key, self._products[key].seller_sku, count) for key, count in counts.items()],
+            waybill=package.waybill if self.clock() >= package.waybill_at else "",
+        )
+        self.touch(self.orders[package.order_id])
+
+    def repack(self, parcel_id: str) -> None:
+        """Somebody undoes the packing in the seller centre."""
+        with self.lock:
+            package = self.packages[parcel_id]
+            package.cancelled = True
+            for item in self.items_of(package):
+                item.package_id = ""
+                self.set_status(item, "repacked")
+            self.record(Event.PARCEL_CANCELLED, parcel_id=parcel_id, order_id=package.order_id)
+            self.touch(self.orders[package.order_id], item_change=True)
+
+    def arranged_parcels(self) -> list[str]:
+        with self.lock:
+            self.tick()
+            return [
+                package.package_id
+                for package in self.packages.values()
+                if package.ready and not package.handed_over and not package.cancelled
+            ]
+
+    def hand_over(self, parcel_id: str) -> None:
+        self._move(parcel_id, "shipped", Event.HANDED_OVER)
+        self.packages[parcel_id].handed_over = True
+
+    def deliver(self, parcel_id: str) -> None:
+        self._move(parcel_id, "delivered", Event.DELIVERED)
+        self.packages[parcel_id].delivered = True
+
+    def _move(self, parcel_id: str, status: str, event: Event) -> None:
+        with self.lock:
+            self.tick()
+            package = self.packages[parcel_id]
+            for item in self.items_of(package):
+                if item.status != "canceled":
+                    self.set_status(item, status)
+            self.record(event, parcel_id=parcel_id, order_id=package.order_id)
+            self.touch(self.orders[package.order_id])
+
+    # -- returns
+
+    def open_return(
+        self, order_id: str, *, request_type: str = "RETURN", status: str = "REQUEST_INITIATE", unit: int = 0
+    ) -> str:
+        """The buyer asks to send one unit back; gives the id of the return line."""
+        with self.lock:
+            self._counter += 1
+            reverse = Reverse(
+                reverse_order_id=880_000_000_000_000 + self._counter * 1000,
+                line_id=880_000_000_000_000 + self._counter * 1000 + 101,
+                order_id=order_id,
+                item=self.orders[order_id].items[unit],
+                request_type=request_type,
+                status=status,
+                created_at=self.clock(),
+                modified_at=self.clock(),
+            )
+            self.reverses.append(reverse)
+            return str(reverse.line_id)
+
+    def set_return_status(self, line_id: str, status: str) -> None:
+        """Move a return to a status in the platform's words."""
+        with self.lock:
+            for reverse in self.reverses:
+                if str(reverse.line_id) == line_id:
+                    reverse.status, reverse.modified_at = status, self.clock()
