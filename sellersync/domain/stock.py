@@ -48,7 +48,9 @@ class Left:
     keys: frozenset[str] = frozenset()
 
     def grown_by(self, line: OrderLine) -> Left:
-        """The fact after seeing this version of the line."""
+        """The fact after seeing this version of the line. Units that the platform ships itself never lay on our shelf."""
+        if not line.ours:
+            return self
         seen_keys = frozenset(unit.key for unit in line.units if unit.key and unit.stage.left_shelf)
         seen_count = sum(unit.count for unit in line.units if not unit.key and unit.stage.left_shelf)
         if seen_count <= self.count and seen_keys <= self.keys:
@@ -69,31 +71,28 @@ def line_stock(line: OrderLine, left: Left, *, hold_expired: bool = False) -> Li
     """What one line wants of the shelf, given what already left it.
 
     Named units are judged one by one. For counted units a cancellation takes units still on the shelf first; only the rest opens a
-    return. An unknown stage holds its units like an open one (L7).
+    return. What left stays shipped, also when a later version shows fewer units, or none: those were removed too late and a return
+    is due. An unknown stage holds its units like an open one (L7).
     """
-    if not line.ours:
-        return LineStock(0, 0, 0)
     left = left.grown_by(line)
-    reserved = shipped = return_due = 0
-    counted = cancelled = 0
+    shipped = left.count + len(left.keys)
+    if not line.ours:
+        return LineStock(0, shipped, 0)
+    reserved = counted = cancelled = 0
+    returned_keys = set(left.keys)
     for unit in line.units:
         if not unit.key:
             counted += unit.count
             if unit.stage is UnitStage.CANCELLED:
                 cancelled += unit.count
-        elif unit.key in left.keys:
-            shipped += 1
-            if unit.stage is UnitStage.CANCELLED:
-                return_due += 1
         elif unit.stage is not UnitStage.CANCELLED:
-            reserved += 1
-    if counted:
-        gone = min(left.count, counted)
-        on_shelf = counted - gone
-        taken_from_shelf = min(cancelled, on_shelf)
-        reserved += on_shelf - taken_from_shelf
-        shipped += gone
-        return_due += cancelled - taken_from_shelf
+            reserved += unit.key not in left.keys
+            returned_keys.discard(unit.key)
+    on_shelf = max(counted - left.count, 0)
+    taken_from_shelf = min(cancelled, on_shelf)
+    removed_too_late = max(left.count - counted, 0)
+    reserved += on_shelf - taken_from_shelf
+    return_due = len(returned_keys) + cancelled - taken_from_shelf + removed_too_late
     if hold_expired:
         reserved = 0
     return LineStock(reserved, shipped, return_due)
