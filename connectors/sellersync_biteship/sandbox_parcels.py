@@ -44,6 +44,7 @@ class Parcel:
     number: int
     status: str = "confirmed"
     waybill: str = ""
+    waybills_given: int = 0
     handed_over: bool = False
     steps: list[tuple[str, float]] = field(default_factory=list)
 
@@ -125,7 +126,8 @@ class Depot:
         heapq.heappush(self._due, (parcel.booked_at + after_s, self._sequence, parcel.id, what))
 
     def _new_waybill(self, parcel: Parcel) -> str:
-        number = parcel.number * 10 + (1 if parcel.waybill else 0)
+        number = parcel.number * 10 + parcel.waybills_given
+        parcel.waybills_given += 1
         return WAYBILL_SHAPES.get(parcel.request["courier_company"], "7{:011d}").format(number)
 
 
