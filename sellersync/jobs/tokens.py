@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sellersync.connector.contract import Authoriser, Token
@@ -70,7 +71,7 @@ class TokenKeeper:
                 try:
                     return await self._refresh(await self._stored(), dead)
                 finally:
-                    await self._ledger.write(lambda session: work.release_lease(session, lease), name="token_release")
+                    await self._ledger.write(partial(work.release_lease, lease=lease), name="token_release")
 
     async def _refresh(self, token: Token, dead: Token) -> Token:
         if token.serial > dead.serial:

@@ -205,6 +205,12 @@ class JobsSettings(Table):
     listings_s: float = Field(
         default=21600.0, ge=0.2, le=86400, description="seconds between two readings of all listings"
     )
+    held_reread_s: float = Field(
+        default=60.0,
+        ge=0.2,
+        le=3600,
+        description="seconds between two readings of an order that waits (a free-cancel hour, an answer to a cancellation)",
+    )
     reread_s: float = Field(
         default=86400.0,
         ge=1,

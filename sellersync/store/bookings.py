@@ -86,9 +86,7 @@ class OpenClaim:
     request: Any
 
 
-def bookable_parcels(
-    session: Session, channel_id: int, *, own_site: bool, now_ms: int, limit: int
-) -> list[BookableParcel]:
+def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: int) -> list[BookableParcel]:
     """Parcels of this channel that may be booked now, the most urgent first; parcels that only we can make are made here.
 
     A parcel waits while its order may not be shipped, has problems, has an unmapped line, or while a claim on it is open or with a
@@ -445,3 +443,8 @@ def next_settle(session: Session, channel_id: int) -> Any:
         {"c": channel_id},
     ).scalar()
     return None if ms is None else from_epoch_ms(ms, where="claim")
+
+
+def sends_of(session: Session, claim_id: int) -> int:
+    """How often a claim's call was begun."""
+    return int(session.execute(text("SELECT sends FROM claim WHERE id = :i"), {"i": claim_id}).scalar_one())

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
-from sqlmodel import Session
+from sqlmodel import Session as Session
 
 from sellersync.domain.errors import ConfigError, Temporary
 from sellersync.domain.times import Clock, to_epoch_ms

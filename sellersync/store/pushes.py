@@ -376,3 +376,12 @@ def agree_zeroes(session: Session, channel_id: int) -> int:
         {"c": channel_id},
     )
     return int(agreed.rowcount)  # type: ignore[attr-defined]
+
+
+def names_of(session: Session, target_ids: Sequence[int]) -> list[str]:
+    """Remote keys of targets, in the given order."""
+    if not target_ids:
+        return []
+    rows = session.execute(text(f"SELECT id, remote_key FROM target WHERE id IN ({in_list(target_ids)})"))
+    names = {row.id: row.remote_key for row in rows}
+    return [names[target_id] for target_id in target_ids]

@@ -1,0 +1,221 @@
+"""The composition root: the only place that builds things. Takes fakes by keyword, so that a test replaces what it must and no more."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from random import Random
+
+import httpx
+
+from sellersync.clock import SystemClock
+from sellersync.connector.contract import Channel, Connector, ConnectorSettings, Context, Courier, Place
+from sellersync.connector.http import Wire, WireLimits
+from sellersync.connector.rate import RateGate
+from sellersync.connector.redact import Redactor
+from sellersync.connector.registry import connector_class
+from sellersync.domain.errors import ConfigError
+from sellersync.domain.times import Clock
+from sellersync.jobs.tokens import TokenKeeper
+from sellersync.jobs.world import CourierAccount, Policy, Shop, World
+from sellersync.settings import Settings
+from sellersync.store import schema, work
+from sellersync.store.ledger import Ledger, Session
+from sellersync.store.vault import Vault
+
+DEFAULT_RATE_PER_S = 5.0
+DEFAULT_BURST = 5
+
+
+@dataclass(slots=True)
+class App:
+    """A whole product, built. `close` it when done."""
+
+    settings: Settings
+    ledger: Ledger
+    world: World
+    redactor: Redactor
+    keepers: dict[str, TokenKeeper] = field(default_factory=dict)
+    wires: dict[str, Wire] = field(default_factory=dict)
+    connectors: dict[str, Connector] = field(default_factory=dict)
+
+    async def close(self) -> None:
+        for wire in self.wires.values():
+            await wire.close()
+        self.ledger.close()
+
+
+def open_ledger(settings: Settings, *, clock: Clock | None = None, inline: bool = False) -> Ledger:
+    """The ledger alone, for commands that call nobody. Raises `ConfigError` when it was never made or is of another version."""
+    ledger = Ledger(
+        settings.ledger.url, clock=clock or SystemClock(), vault=Vault(settings.vault_key_bytes()), inline=inline
+    )
+    try:
+        schema.require_current(ledger)
+    except ConfigError:
+        ledger.close()
+        raise
+    return ledger
+
+
+def new_install_id() -> str:
+    """A fresh install id: part of every booking reference, so that two installs never share one."""
+    return secrets.token_hex(8)
+
+
+def process_name() -> str:
+    """How this process signs its leases and claims."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    rng: Random | None = None,
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+    owner: str | None = None,
+    inline: bool = False,
+) -> App:
+    """Build everything from the configuration.
+
+    `transports` replaces the network of a channel by slug; `inline` writes on the calling thread (virtual time has no threads).
+    """
+    clock = clock or SystemClock()
+    rng = rng or Random()
+    redactor = Redactor(settings.secret_values())
+    ledger = open_ledger(settings, clock=clock, inline=inline)
+    ids = ledger.write_now(lambda session: _register(session, settings, ledger), name="register")
+    world = World(ledger, clock, owner or process_name(), ids.install_id, _policy(settings))
+    app = App(settings, ledger, world, redactor)
+    for slug, channel in settings.channels.items():
+        connector = _connect(app, slug, channel.provider, channel.connector, ids.channels[slug], clock, rng, transports)
+        if not isinstance(connector, Channel):
+            raise ConfigError(
+                [
+                    f"{settings.path}: channels.{slug}: {channel.provider} is a courier; it belongs under [couriers.{slug}]"
+                ]
+            )
+        first_walk = connector.capabilities.first_walk
+        if channel.first_walk_days is not None:
+            first_walk = timedelta(days=channel.first_walk_days)
+        rules = ledger.read_now(
+            lambda session, slug=slug, connector=connector: work.rules_of(  # type: ignore[misc]
+                session, ids.channels[slug], connector.capabilities.certain
+            )
+        )
+        world.shops.append(Shop(ids.channels[slug], slug, connector, rules, first_walk))
+    for slug, courier in settings.couriers.items():
+        connector = _connect(app, slug, courier.provider, courier.connector, ids.channels[slug], clock, rng, transports)
+        if not isinstance(connector, Courier):
+            raise ConfigError(
+                [
+                    f"{settings.path}: couriers.{slug}: {courier.provider} is a channel; it belongs under [channels.{slug}]"
+                ]
+            )
+        world.couriers.append(CourierAccount(ids.channels[slug], slug, connector))
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Ids:
+    install_id: str
+    channels: dict[str, int]
+
+
+def _register(session: Session, settings: Settings, ledger: Ledger) -> _Ids:
+    """Warehouses and channels of the configuration, in the ledger."""
+    now_ms = ledger.now_ms()
+    warehouses = {
+        code: work.ensure_warehouse(session, code, table.name or code) for code, table in settings.warehouses.items()
+    }
+    channels: dict[str, int] = {}
+    for slug, channel in settings.channels.items():
+        channels[slug] = work.ensure_channel(
+            session,
+            provider=channel.provider,
+            remote_shop_id=_remote_shop_id(channel.connector, slug),
+            slug=slug,
+            kind="channel",
+            warehouse_id=warehouses[channel.warehouse],
+            now_ms=now_ms,
+        )
+        work.set_locations(
+            session, channels[slug], {remote: warehouses[code] for remote, code in channel.locations.items()}
+        )
+    for slug, courier in settings.couriers.items():
+        channels[slug] = work.ensure_channel(
+            session,
+            provider=courier.provider,
+            remote_shop_id=_remote_shop_id(courier.connector, slug),
+            slug=slug,
+            kind="courier",
+            warehouse_id=None,
+            now_ms=now_ms,
+        )
+    return _Ids(work.get_meta(session, "install_id"), channels)
+
+
+def _remote_shop_id(settings: ConnectorSettings, slug: str) -> str:
+    return str(getattr(settings, "remote_shop_id", "") or slug)
+
+
+def _connect(
+    app: App,
+    slug: str,
+    provider: str,
+    settings: ConnectorSettings,
+    channel_id: int,
+    clock: Clock,
+    rng: Random,
+    transports: Mapping[str, httpx.AsyncBaseTransport] | None,
+) -> Connector:
+    http = app.settings.http
+    gate = RateGate(
+        clock,
+        rate_per_s=float(getattr(settings, "rate_per_s", DEFAULT_RATE_PER_S)),
+        burst=int(getattr(settings, "burst", DEFAULT_BURST)),
+    )
+    limits = WireLimits(
+        connect_timeout_s=http.connect_timeout_s,
+        read_timeout_s=http.read_timeout_s,
+        read_deadline_s=http.read_deadline_s,
+        write_deadline_s=http.write_deadline_s,
+        read_attempts_max=http.read_attempts_max,
+        retry_wait_s_max=http.retry_wait_s_max,
+        connections_max=http.connections_max,
+        keepalive_s=http.keepalive_s,
+    )
+    seeded = Random(rng.random())
+    transport = (transports or {}).get(slug)
+    wire = Wire(slug, clock=clock, rng=seeded, gate=gate, limits=limits, redactor=app.redactor, transport=transport)
+    keeper = TokenKeeper(app.ledger, channel_id, slug, owner=app.world.owner)
+    context = Context(slug=slug, settings=settings, wire=wire, tokens=keeper, clock=clock, rng=seeded)
+    connector = connector_class(provider)(context)
+    keeper.authoriser = connector.authoriser
+    app.wires[slug] = wire
+    app.keepers[slug] = keeper
+    app.connectors[slug] = connector
+    return connector
+
+
+def _policy(settings: Settings) -> Policy:
+    sender = settings.sender
+    return Policy(
+        buffer=settings.stock.buffer,
+        zero_guard_share=settings.stock.sudden_zero_share,
+        zero_guard_min=settings.stock.sudden_zero_min,
+        blind_after_s=max(300.0, 3 * max((channel.poll_s for channel in settings.channels.values()), default=60.0)),
+        held_reread_s=settings.jobs.held_reread_s,
+        open_reread_s=settings.jobs.reread_s,
+        settle_margin_s=settings.booking.settle_margin_s,
+        call_deadline_s=settings.http.write_deadline_s,
+        track_every_s=settings.jobs.track_s,
+        companies=settings.booking.companies,
+        handover=settings.booking.handover,
+        sender=None if sender is None else Place(**sender.model_dump()),
+    )

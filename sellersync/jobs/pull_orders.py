@@ -1,0 +1,127 @@
+"""Orders in: from the mark, page by page, each page one transaction; the window's last page moves the mark (L6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from sellersync.connector.contract import Gone, Mark, Page, Stream
+from sellersync.domain.orders import Order
+from sellersync.domain.returns import RemoteCancellation, RemoteReturn
+from sellersync.domain.times import to_epoch_ms
+from sellersync.store import pages, work
+from sellersync.store.ledger import Session
+from sellersync.store.orders import Recorded
+
+from .world import Run, Shop, World, paused, running
+
+JOB = "pull_orders"
+REREAD_MAX = 100
+WALKED = (Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.TRASH)
+
+
+async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False) -> Run | None:
+    """Pull everything that changed on one channel into the ledger. `None` when the channel is backing off (unless `force`)."""
+    if not force and await paused(world, shop.id):
+        return None
+    async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
+        for stream in WALKED:
+            if stream in shop.channel.capabilities.streams:
+                await _walk(world, shop, stream, run)
+        await _reread(world, shop, run)
+        await world.ledger.write(partial(_finish, world=world, shop=shop, run=run), name="pull_finish")
+    return run
+
+
+async def _walk(world: World, shop: Shop, stream: Stream, run: Run) -> None:
+    first_from = world.clock.now() - shop.first_walk
+    state = await world.ledger.read(
+        partial(work.mark_of, channel_id=shop.id, stream=stream.value, first_from=first_from)
+    )
+    async for page in shop.channel.pages(stream, Mark(state.at, state.progress)):
+        recorded = await world.ledger.write(
+            partial(_record, world=world, shop=shop, stream=stream, page=page, mark_at=state.at, run=run),
+            name="record_page",
+        )
+        _count(run, recorded)
+        others = [row.order_id for row in page.rows if isinstance(row, RemoteCancellation | RemoteReturn)]
+        if others:
+            await _read_by_id(world, shop, run, others)
+
+
+def _record(
+    session: Session, *, world: World, shop: Shop, stream: Stream, page: Page, mark_at: datetime, run: Run
+) -> Recorded:
+    now_ms = world.ledger.now_ms()
+    recorded = pages.record_page(
+        session,
+        world.ledger,
+        shop.rules,
+        run.lease,
+        stream.value,
+        [row for row in page.rows if isinstance(row, Order)],
+        mark_at=mark_at,
+        progress=page.progress,
+        closes=page.closes,
+        read_started_at=page.read_started_at,
+        skipped=page.skipped,
+    )
+    for row in page.rows:
+        if isinstance(row, Gone):
+            read_ms = to_epoch_ms(page.read_started_at)
+            pages.note_gone(session, shop.id, row.remote_id, row.how, now_ms=now_ms, read_ms=read_ms)
+    pages.note_cancellations(
+        session, shop.id, [row for row in page.rows if isinstance(row, RemoteCancellation)], now_ms=now_ms
+    )
+    pages.note_returns(session, shop.id, [row for row in page.rows if isinstance(row, RemoteReturn)], now_ms=now_ms)
+    return recorded
+
+
+async def _reread(world: World, shop: Shop, run: Run) -> None:
+    """Orders that wait for a moment (a free-cancel hour, an answer) and orders not read for a day are read again by id."""
+    policy = world.policy
+    ids = await world.ledger.read(
+        partial(
+            pages.orders_to_reread,
+            channel_id=shop.id,
+            now_ms=world.ledger.now_ms(),
+            held_ms=round(policy.held_reread_s * 1000),
+            open_ms=round(policy.open_reread_s * 1000),
+            limit=REREAD_MAX,
+        )
+    )
+    if ids:
+        await _read_by_id(world, shop, run, ids)
+
+
+async def _read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> None:
+    answer = await shop.channel.orders_by_id(list(dict.fromkeys(ids)))
+    recorded = await world.ledger.write(
+        lambda session: pages.record_reread(
+            session, world.ledger, shop.rules, answer.found, answer.gone, read_started_at=answer.read_started_at
+        ),
+        name="record_reread",
+    )
+    run.count("reread", len(answer.found))
+    _count(run, recorded)
+
+
+def _count(run: Run, recorded: Recorded) -> None:
+    run.count("new", recorded.first)
+    run.count("changed", recorded.newer)
+    run.count("unchanged", recorded.same)
+    run.count("older_refused", recorded.older)
+    run.count("movements", recorded.movements)
+    run.count("parked_lines", recorded.parked_lines)
+
+
+def _finish(session: Session, *, world: World, shop: Shop, run: Run) -> None:
+    now_ms = world.ledger.now_ms()
+    run.count("holds_expired", pages.expire_holds(session, shop.id, now_ms=now_ms))
+    pages.finish_walk(session, shop.id, now_ms=now_ms)
+    work.note_ok(session, shop.id, now_ms=now_ms, pulled=True)
+
+
+def changed(run: Run | None) -> bool:
+    """Did the pull change anything that other channels must hear of?"""
+    return run is not None and bool(run.counts.get("movements") or run.counts.get("holds_expired"))

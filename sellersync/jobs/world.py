@@ -1,0 +1,193 @@
+"""What every trip needs: the ledger, the clock, the channels, and the frame around a run (lease, row, trouble)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from sellersync.connector.contract import Channel, Courier, Handover, Place
+from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
+from sellersync.domain.levels import PushPolicy
+from sellersync.domain.times import Clock, to_epoch_ms
+from sellersync.store import work
+from sellersync.store.ledger import Ledger
+from sellersync.store.orders import ChannelRules
+
+log = logging.getLogger("sellersync.jobs")
+LEASE_MS = 5 * 60 * 1000
+WAIT_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The seller's choices and the waits of the trips, from the configuration."""
+
+    buffer: int = 0
+    zero_guard_share: float = 0.2
+    zero_guard_min: int = 10
+    blind_after_s: float = 300.0
+    held_reread_s: float = 60.0
+    open_reread_s: float = 86_400.0
+    settle_margin_s: float = 5.0
+    call_deadline_s: float = 60.0
+    track_every_s: float = 300.0
+    track_fresh_s: float = 86_400.0
+    companies: tuple[str, ...] = ()
+    handover: Handover = Handover.PICKUP
+    sender: Place | None = None
+    default_weight_g: int = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """One channel at work."""
+
+    id: int
+    slug: str
+    channel: Channel
+    rules: ChannelRules
+    first_walk: timedelta
+
+    def push_policy(self, policy: Policy) -> PushPolicy:
+        capabilities = self.channel.capabilities
+        return PushPolicy(
+            level_max=capabilities.level_max,
+            can_decrease=capabilities.can_decrease,
+            zero_guard_share=policy.zero_guard_share,
+            zero_guard_min=policy.zero_guard_min,
+            whole_item_writes=capabilities.whole_item_writes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CourierAccount:
+    """One courier account at work."""
+
+    id: int
+    slug: str
+    courier: Courier
+
+
+@dataclass(slots=True)
+class World:
+    """Everything the trips share. `owner` names this process in leases and claims."""
+
+    ledger: Ledger
+    clock: Clock
+    owner: str
+    install_id: str
+    policy: Policy
+    shops: list[Shop] = field(default_factory=list)
+    couriers: list[CourierAccount] = field(default_factory=list)
+
+    def shop(self, slug: str) -> Shop:
+        """A channel by its slug. Raises `ConfigError`."""
+        for shop in self.shops:
+            if shop.slug == slug:
+                return shop
+        raise ConfigError(
+            [f"no channel {slug!r} is configured; there are: {', '.join(shop.slug for shop in self.shops) or 'none'}"]
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: its lease, and what it counted."""
+
+    lease: work.HeldLease
+    counts: dict[str, int] = field(default_factory=dict)
+    outcome: str = "ok"
+    error: str = ""
+
+    def count(self, name: str, number: int = 1) -> None:
+        if number:
+            self.counts[name] = self.counts.get(name, 0) + number
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == "ok"
+
+
+@asynccontextmanager
+async def running(world: World, job: str, channel_id: int, slug: str, *, wait_s: float = 0.0) -> AsyncIterator[Run]:
+    """The frame around a trip on one channel: take the lease, keep a row, turn trouble into the channel's own state (L8).
+
+    Errors with a next step end the run and are kept; they never reach another channel. A bug of ours is kept too and raised. Raises
+    `Held` when another process does this work and does not finish within `wait_s`.
+    """
+    ledger = world.ledger
+    name = f"{job}:{channel_id}"
+    give_up = world.clock.monotonic() + wait_s
+    while True:
+        try:
+            run_id, run = await ledger.write(
+                lambda session: _start(session, world, job, name, channel_id), name=f"{job}_start"
+            )
+            break
+        except Held:
+            if world.clock.monotonic() >= give_up:
+                raise
+            await world.clock.sleep(WAIT_S)
+    trouble: Exception | None = None
+    try:
+        yield run
+    except (Temporary, RateLimited, AuthNeeded) as failure:
+        trouble = failure
+        run.error = str(failure)
+    except LeaseLost as lost:
+        run.outcome, run.error = "temporary", str(lost)
+    except SellersyncError as failure:
+        trouble = failure
+        run.error = f"{type(failure).__name__}: {failure}"
+    except Exception as bug:
+        run.outcome, run.error = "error", f"{type(bug).__name__}: {bug}"
+        log.exception("%s on %s failed", job, slug)
+        await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, None), name=f"{job}_end")
+        raise
+    if trouble is not None:
+        run.outcome = _outcome(trouble)
+        log.warning("%s on %s: %s", job, slug, trouble)
+    await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, trouble), name=f"{job}_end")
+
+
+def _start(session: Any, world: World, job: str, name: str, channel_id: int) -> tuple[int, Run]:
+    now_ms = world.ledger.now_ms()
+    lease = work.take_lease(session, name, world.owner, now_ms=now_ms, ttl_ms=LEASE_MS)
+    return work.start_run(session, job, channel_id, now_ms=now_ms), Run(lease)
+
+
+def _end(session: Any, world: World, run_id: int, run: Run, channel_id: int, trouble: Exception | None) -> None:
+    now_ms = world.ledger.now_ms()
+    work.end_run(session, run_id, run.outcome, now_ms=now_ms, counts=run.counts, error=run.error)
+    work.release_lease(session, run.lease)
+    if trouble is not None:
+        until = to_epoch_ms(trouble.until) if isinstance(trouble, RateLimited) else None
+        work.note_trouble(
+            session,
+            channel_id,
+            str(trouble),
+            now_ms=now_ms,
+            needs_authorisation=isinstance(trouble, AuthNeeded),
+            until_ms=until,
+        )
+
+
+def _outcome(trouble: Exception) -> str:
+    if isinstance(trouble, RateLimited):
+        return "rate_limited"
+    if isinstance(trouble, AuthNeeded):
+        return "auth_needed"
+    return "temporary" if isinstance(trouble, Temporary) else "refused"
+
+
+async def paused(world: World, channel_id: int) -> bool:
+    """Is this channel backing off right now?"""
+    states = await world.ledger.read(work.channels)
+    now = world.clock.now()
+    return any(
+        state.id == channel_id and state.paused_until is not None and state.paused_until > now for state in states
+    )

@@ -1,0 +1,219 @@
+"""A page of a walk into the ledger: rows, consequences and the mark in one transaction (L3, L6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+from sellersync.domain.orders import Order
+from sellersync.domain.returns import CancellationState, RemoteCancellation, RemoteReturn, ReturnState
+from sellersync.domain.times import to_epoch_ms
+
+from .findings import close_finding, raise_finding
+from .ledger import Ledger
+from .orders import ChannelRules, Recorded, record_orders
+from .posting import in_list, load_works, post_orders, save_lines
+from .work import HeldLease, check_lease, move_mark, note_first_walk, set_meta
+
+
+def record_page(
+    session: Session,
+    ledger: Ledger,
+    rules: ChannelRules,
+    lease: HeldLease,
+    stream: str,
+    orders: Sequence[Order],
+    *,
+    mark_at: datetime,
+    progress: str,
+    closes: datetime | None,
+    read_started_at: datetime,
+    skipped: Sequence[str] = (),
+) -> Recorded:
+    """Record a page of orders with its progress. Raises `LeaseLost` when somebody else walks this stream by now."""
+    now_ms = ledger.now_ms()
+    check_lease(session, lease, now_ms=now_ms)
+    recorded = record_orders(session, rules, orders, read_started_at=read_started_at, now_ms=now_ms, vault=ledger.vault)
+    for sentence in skipped:
+        raise_finding(session, "row_unreadable", sentence[:200], channel_id=rules.channel_id, now_ms=now_ms)
+    move_mark(session, rules.channel_id, stream, at=mark_at, progress=progress, closes=closes, now_ms=now_ms)
+    return recorded
+
+
+def record_reread(
+    session: Session,
+    ledger: Ledger,
+    rules: ChannelRules,
+    orders: Sequence[Order],
+    gone: Sequence[str],
+    *,
+    read_started_at: datetime,
+) -> Recorded:
+    """Record orders that were read again by id; an order the provider no longer shows is a finding and releases nothing by itself."""
+    now_ms = ledger.now_ms()
+    recorded = record_orders(session, rules, orders, read_started_at=read_started_at, now_ms=now_ms, vault=ledger.vault)
+    read_ms = to_epoch_ms(read_started_at)
+    for order in orders:
+        session.execute(
+            text(
+                "UPDATE sales_order SET read_started_ms = :r WHERE channel_id = :c AND remote_id = :o AND read_started_ms < :r"
+            ),
+            {"r": read_ms, "c": rules.channel_id, "o": order.remote_id},
+        )
+    for remote_id in gone:
+        note_gone(session, rules.channel_id, remote_id, "not found by id", now_ms=now_ms, read_ms=read_ms)
+    return recorded
+
+
+def note_gone(session: Session, channel_id: int, remote_id: str, how: str, *, now_ms: int, read_ms: int) -> None:
+    """An order that the provider no longer shows: evidence for a person (L4), with what it still holds."""
+    found = session.execute(
+        text(
+            "UPDATE sales_order SET gone = :how, read_started_ms = :r WHERE channel_id = :c AND remote_id = :o AND state <> 'cancelled'"
+        ),
+        {"how": how, "r": read_ms, "c": channel_id, "o": remote_id},
+    )
+    if found.rowcount:  # type: ignore[attr-defined]
+        raise_finding(session, "order_gone", remote_id, channel_id=channel_id, now_ms=now_ms, details={"how": how})
+
+
+def note_cancellations(session: Session, channel_id: int, rows: Sequence[RemoteCancellation], *, now_ms: int) -> None:
+    """A request that somebody must answer is a finding with the provider's deadline; an answered one closes it."""
+    for row in rows:
+        if row.state is CancellationState.PENDING:
+            raise_finding(
+                session,
+                "cancellation_pending",
+                row.order_id,
+                channel_id=channel_id,
+                now_ms=now_ms,
+                deadline_ms=to_epoch_ms(row.respond_by) if row.respond_by else None,
+                details={"reason": row.reason, "by": row.by},
+            )
+        else:
+            close_finding(session, "cancellation_pending", row.order_id, channel_id=channel_id, now_ms=now_ms)
+
+
+def note_returns(session: Session, channel_id: int, rows: Sequence[RemoteReturn], *, now_ms: int) -> None:
+    """A buyer's return that waits for an answer or for goods is a finding; stock moves only when a person receives the goods."""
+    for row in rows:
+        if row.state in (ReturnState.CLOSED, ReturnState.WITHDRAWN):
+            close_finding(session, "return_open", row.remote_id, channel_id=channel_id, now_ms=now_ms)
+            continue
+        raise_finding(
+            session,
+            "return_open",
+            row.remote_id,
+            channel_id=channel_id,
+            now_ms=now_ms,
+            deadline_ms=to_epoch_ms(row.respond_by) if row.respond_by else None,
+            details={
+                "order": row.order_id,
+                "state": row.state.value,
+                "goods_come_back": row.goods_come_back,
+                "reason": row.reason,
+            },
+        )
+
+
+def expire_holds(session: Session, channel_id: int, *, now_ms: int) -> int:
+    """Release unpaid holds whose time is over on channels that do not announce the release. Returns how many orders."""
+    ids = list(
+        session.execute(
+            text(
+                "SELECT id FROM sales_order WHERE channel_id = :c AND state = 'unpaid' AND NOT hold_expired "
+                "AND hold_expires_ms IS NOT NULL AND hold_expires_ms <= :now"
+            ),
+            {"c": channel_id, "now": now_ms},
+        ).scalars()
+    )
+    if not ids:
+        return 0
+    session.execute(text(f"UPDATE sales_order SET hold_expired = TRUE WHERE id IN ({in_list(ids)})"))
+    works = load_works(session, ids)
+    post_orders(session, list(works.values()), now_ms=now_ms)
+    save_lines(session, (line for work in works.values() for line in work.lines))
+    return len(ids)
+
+
+def orders_to_reread(
+    session: Session, channel_id: int, *, now_ms: int, held_ms: int, open_ms: int, limit: int
+) -> list[str]:
+    """Remote ids of open orders that are due to be read again by id: waiting ones often, all open ones at least daily."""
+    rows = session.execute(
+        text(
+            "SELECT remote_id FROM sales_order WHERE channel_id = :c AND ("
+            "(state IN ('held', 'cancel_requested', 'unknown') AND read_started_ms <= :held) OR "
+            "(state NOT IN ('completed', 'cancelled', 'delivered') AND read_started_ms <= :open)) ORDER BY read_started_ms LIMIT :n"
+        ),
+        {"c": channel_id, "held": now_ms - held_ms, "open": now_ms - open_ms, "n": limit},
+    )
+    return [row.remote_id for row in rows]
+
+
+def finish_walk(session: Session, channel_id: int, *, now_ms: int) -> bool:
+    """After a complete walk: the first one opens the way for pushes, once no unreadable order is left unnamed.
+
+    Returns whether the channel may be pushed to.
+    """
+    done = session.execute(text("SELECT first_walk_done_ms FROM channel WHERE id = :c"), {"c": channel_id}).scalar()
+    if done is not None:
+        return True
+    unreadable = session.execute(
+        text(
+            "SELECT COUNT(*) FROM finding WHERE kind IN ('order_unreadable', 'row_unreadable') AND channel_id = :c AND closed_ms IS NULL"
+        ),
+        {"c": channel_id},
+    ).scalar_one()
+    if unreadable:
+        raise_finding(
+            session,
+            "first_walk_unclear",
+            "channel",
+            channel_id=channel_id,
+            now_ms=now_ms,
+            details={"orders": unreadable},
+        )
+        return False
+    accept_first_walk(session, channel_id, now_ms=now_ms)
+    return True
+
+
+def accept_first_walk(session: Session, channel_id: int, *, now_ms: int) -> None:
+    """The unknown statuses of the first walk were named by a person (or there were none): pushes may begin."""
+    note_first_walk(session, channel_id, now_ms=now_ms)
+    close_finding(session, "first_walk_unclear", "channel", channel_id=channel_id, now_ms=now_ms)
+
+
+def new_epoch(session: Session, *, now_ms: int) -> int:
+    """Begin a new epoch (first start, restore): every number that channels show becomes unknown."""
+    current = session.execute(text("SELECT value FROM meta WHERE key = 'epoch'")).scalar()
+    epoch = int(current or 0) + 1
+    set_meta(session, "epoch", str(epoch))
+    session.execute(text("UPDATE target SET expected = NULL"))
+    set_meta(session, "epoch_ms", str(now_ms))
+    return epoch
+
+
+def blind_sales(session: Session, blind_ms: dict[int, int], *, now_ms: int) -> dict[int, int]:
+    """Units per SKU that channels which cannot be pulled have probably sold meanwhile: last day's rate times the blind time."""
+    if not blind_ms:
+        return {}
+    day = 24 * 60 * 60 * 1000
+    expected: dict[int, float] = {}
+    rows: Any = session.execute(
+        text(
+            "SELECT sales_order.channel_id, order_position.sku_id, SUM(order_position.reserved + order_position.shipped) AS units "
+            "FROM order_position JOIN sales_order ON sales_order.id = order_position.order_id "
+            f"WHERE sales_order.channel_id IN ({in_list(blind_ms)}) AND sales_order.created_ms > :since "
+            "GROUP BY sales_order.channel_id, order_position.sku_id"
+        ),
+        {"since": now_ms - day - max(blind_ms.values())},
+    )
+    for row in rows:
+        expected[row.sku_id] = expected.get(row.sku_id, 0.0) + float(row.units) * blind_ms[row.channel_id] / day
+    return {sku_id: int(-(-units // 1)) for sku_id, units in expected.items() if units > 0}
