@@ -228,6 +228,8 @@ class Shopee(Channel):
 
     async def _read_orders(self, order_sns: Sequence[str]) -> tuple[list[Order], list[str], list[str]]:
         """(orders, ids not found, sentences about unreadable ones)."""
+        if not order_sns:
+            return [], [], []
         rows, gone = await self._order_rows(order_sns)
         orders, unreadable = read_orders(rows, await self._policy())
         return orders, gone, unreadable

@@ -51,7 +51,12 @@ async def order_pages(
 async def _order_window(api: ShopeeApi, time_from: int, time_to: int, closes: datetime) -> AsyncIterator[ListPage]:
     cursor, seen, empty = "", {""}, 0
     for _ in range(PAGES_PER_WINDOW_MAX):
-        answer = await api.get_order_list(time_from=time_from, time_to=time_to, cursor=cursor)
+        try:
+            answer = await api.get_order_list(time_from=time_from, time_to=time_to, cursor=cursor)
+        except Rejected as refused:
+            if not cursor:
+                raise
+            raise Temporary(f"Shopee get_order_list: the cursor died ({refused.code}), walk the window again") from None
         rows, more = answer.rows("order_list"), answer.response.get("more") is True
         # A clock of ours that runs ahead must not close a window on a time that the provider has not reached.
         closes = min(closes, answer.provider_now) if cursor == "" else closes
