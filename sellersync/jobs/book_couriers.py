@@ -45,6 +45,8 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
             else:
                 await _settle(world, shop, claim, run)
         for parcel in await _bookable(world, shop):
+            if run.counts.get("insufficient_balance"):
+                break  # every further booking would be refused too; the finding names it once
             if own_site:
                 await courier_booking.book(world, shop, parcel, run)
             else:

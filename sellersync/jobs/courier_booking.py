@@ -187,16 +187,24 @@ class _Attempt:
             await self._later(lost.why)
             return
         except Rejected as refused:
-            if self.again:
-                await self._later(f"refused: {refused.why}")
-                return
-            await self._dead(refused.why)
-            await self._note(refused)
+            await self._confirm_refused(draft_id, refused)
             return
         except (Temporary, RateLimited, AuthNeeded):
             await self._step("drafted", draft_id=draft_id)
             raise
         await self.adopt(booking)
+
+    async def _confirm_refused(self, draft_id: str, refused: Rejected) -> None:
+        if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
+            # The draft stays good: once the balance is topped up, the same one is confirmed.
+            self.run.count("insufficient_balance")
+            await self._step("drafted", draft_id=draft_id)
+            await self._note(refused)
+        elif self.again:
+            await self._later(f"refused: {refused.why}")
+        else:
+            await self._dead(refused.why)
+            await self._note(refused)
 
     async def settle_two_step(self, claim: OpenClaim) -> None:
         """Only reading decides after a confirm; before one, the same draft is asked for again."""
