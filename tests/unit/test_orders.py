@@ -128,7 +128,7 @@ def baskets(draw: st.DrawFn) -> tuple[list[tuple[str, ...]], list[OrderLine], li
     """Known lines of different listings, and the same lines seen again: shuffled, some missing, any of their ids renewed."""
     count = draw(st.integers(1, 6))
     products = [draw(st.sampled_from(["shirt", "cap"])) for _ in range(count)]
-    known = [(f"id{n}", products[n], f"{products[n]}:{n}") for n in range(count)]
+    known: list[tuple[str, ...]] = [(f"id{n}", products[n], f"{products[n]}:{n}") for n in range(count)]
     seen = draw(st.permutations(range(count)))[: draw(st.integers(1, count))]
     renewed = [draw(st.booleans()) for _ in seen]
     incoming = [

@@ -178,7 +178,7 @@ def test_an_absolute_ledger_stays_where_it_is(place: Place) -> None:
 
 def test_settings_are_frozen(place: Place) -> None:
     with pytest.raises(ValueError, match="frozen"):
-        place.load().shop.name = "other"  # type: ignore[misc]
+        place.load().shop.name = "other"
 
 
 def test_no_warehouse_means_one_called_main(place: Place) -> None:
