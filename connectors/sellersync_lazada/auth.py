@@ -161,7 +161,7 @@ class LazadaAuthoriser(Authoriser):
     def read_grant(self, raw: bytes, *, now: datetime, previous: Token | None) -> Token:
         try:
             body = mapping_of(json.loads(raw), where="token answer")
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Unrecognised("token answer without a JSON body", "") from None
         code = text(body.get("code"))
         if code != "0":

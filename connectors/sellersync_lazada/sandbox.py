@@ -64,7 +64,8 @@ class LazadaSandbox(LazadaMarket):
         self.access_life_s = 604_800
         self.refresh_life_s = 1_209_600
         self.throttle_next = 0
-        """So many API calls are refused with ApiCallLimit (a ban of one second)."""
+        """So many API calls are refused with ApiCallLimit, a ban of `ban_s` seconds."""
+        self.ban_s = 1
         self._access: dict[str, float] = {}
         self._refresh: dict[str, tuple[float, int]] = {}  # token -> (end, times used)
         self._codes: dict[str, float] = {}
@@ -123,7 +124,7 @@ class LazadaSandbox(LazadaMarket):
         self._check_access(parameters)
         if self.throttle_next > 0:
             self.throttle_next -= 1
-            message = "Api access frequency exceeds the limit. this ban will last 1 seconds"
+            message = f"Api access frequency exceeds the limit. this ban will last {self.ban_s} seconds"
             raise refuse("ApiCallLimit", message, kind="SYSTEM")
         origin = f"{request.url.scheme}://{request.url.netloc.decode()}"
         body = {

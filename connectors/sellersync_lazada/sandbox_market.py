@@ -100,6 +100,14 @@ class LazadaMarket(MarketplaceSimulator):
         order.updated_s = self.now_s()
         self._unlisted.append((self.clock() + self.visibility_delay_s, order.order_id, order.updated_s))
 
+    def backdate(self, order_id: str, *, seconds: int) -> None:
+        """Pretend that the order last changed (and was placed) so much earlier."""
+        with self.lock:
+            order = self.orders[order_id]
+            order.updated_s -= seconds
+            order.created_s = min(order.created_s, order.updated_s)
+            self._unlisted.append((self.clock(), order_id, order.updated_s))
+
     # -- products
 
     def add_product(

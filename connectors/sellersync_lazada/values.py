@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sellersync.domain.errors import Unrecognised
@@ -41,10 +42,10 @@ def truth(value: object) -> bool:
 def whole(value: object, *, where: str) -> int:
     """A count as a number or text, `"12"` or `12.0`. Raises `Unrecognised`."""
     try:
-        number = float(text(value))
-    except ValueError:
+        number = Decimal(text(value))
+    except InvalidOperation:
         raise Unrecognised(f"{where}: a whole number was expected", repr(value)) from None
-    if number != int(number):
+    if not number.is_finite() or number != number.to_integral_value():
         raise Unrecognised(f"{where}: a whole number was expected", repr(value))
     return int(number)
 

@@ -84,7 +84,7 @@ async def _walk_window(api: LazadaApi, window: Window, warehouse_code: str) -> A
         skipped: list[str] = []
         timed = list(_timed(rows, skipped))
         fresh = _unseen(window, timed)
-        finished = len(rows) < ORDERS_PAGE_SIZE_MAX or not _advance(window, timed)
+        finished = not _advance(window, timed, full=len(rows) == ORDERS_PAGE_SIZE_MAX)
         orders = await read_orders(api, fresh, warehouse_code=warehouse_code, skipped=skipped)
         yield Page(
             rows=tuple(orders),
@@ -118,23 +118,25 @@ def _unseen(window: Window, timed: Sequence[tuple[WireRow, datetime]]) -> list[W
     return fresh
 
 
-def _advance(window: Window, timed: Sequence[tuple[WireRow, datetime]]) -> bool:
-    """Move the window behind a full page; False when its bound was passed.
+def _advance(window: Window, timed: Sequence[tuple[WireRow, datetime]], *, full: bool) -> bool:
+    """Move the window behind a page; False when nothing is left in it.
 
     Raises `CapExceeded` when one second holds more orders than the platform pages through, `Temporary` when the order list never
     holds still.
     """
-    if not timed:
-        raise CapExceeded("a full page of orders without one readable time")
     here = frozenset(_version(row) for row, _ in timed)
-    last = max(at for _, at in timed)
-    assert window.before is not None
     if window.offset and not here & window.last_page:
         window.restarts += 1
         if window.restarts > TIE_RESTARTS_MAX:
             raise Temporary("the order list changes faster than it can be read")
         window.offset, window.last_page = 0, frozenset()
         return True
+    if not full:
+        return False
+    if not timed:
+        raise CapExceeded("a full page of orders without one readable time")
+    last = max(at for _, at in timed)
+    assert window.before is not None
     if last > window.after:
         window.seen = {_version(row) for row, at in timed if at == last}
         window.after, window.offset, window.last_page, window.restarts = last, 0, frozenset(), 0
