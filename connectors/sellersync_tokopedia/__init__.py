@@ -43,7 +43,7 @@ from . import api as wire_api
 from . import booking, mapping, mapping_stock, push
 from .api import Answer, Api
 from .auth import TokopediaAuthoriser
-from .walk import Found, Search, walk
+from .windows import Found, Search, walk
 
 T = TypeVar("T")
 

@@ -91,7 +91,7 @@ def read_page_token(token: str, filters: str) -> list[Any]:
 
 
 def cut_page(
-    rows: list[tuple[int, str]], call: Call, *, size: int, kind: str, results_max: int = 0
+    rows: list[tuple[int, str]], call: Call, *, size: int, kind: str, descending: bool = False, results_max: int = 0
 ) -> tuple[list[str], str, int]:
     """(ids of this page, next token, total) of rows in their final order.
 
@@ -99,7 +99,6 @@ def cut_page(
     cap behind which nothing is delivered (0: none).
     """
     filters = json.dumps([call.body, sorted((k, v) for k, v in call.query.items() if k != "page_token")])
-    descending = call.query.get("sort_order") == "DESC"
     token = call.query.get("page_token", "")
     start = 0
     if token:

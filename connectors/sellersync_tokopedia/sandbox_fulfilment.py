@@ -141,7 +141,9 @@ def documents(sim: TokopediaSandbox, call: Call) -> Json:
 def cancellations(sim: TokopediaSandbox, call: Call) -> Json:
     size = call.page_size(1, 50, 10)
     rows = _cases(call, sim.world.cancellations, "cancel_status")
-    ids, following, total = cut_page(rows, call, size=size, kind=sim.switches["page_token"])
+    ids, following, total = cut_page(
+        rows, call, size=size, kind=sim.switches["page_token"], descending=_descending(call)
+    )
     found = [_wire_cancellation(sim, sim.world.cancellations[case_id]) for case_id in ids]
     return {"cancellations": found, "next_page_token": following, "total_count": total}
 
@@ -149,7 +151,9 @@ def cancellations(sim: TokopediaSandbox, call: Call) -> Json:
 def returns(sim: TokopediaSandbox, call: Call) -> Json:
     size = call.page_size(10, 50, 10)
     rows = _cases(call, sim.world.returns, "return_status")
-    ids, following, total = cut_page(rows, call, size=size, kind=sim.switches["page_token"])
+    ids, following, total = cut_page(
+        rows, call, size=size, kind=sim.switches["page_token"], descending=_descending(call)
+    )
     found = [_wire_return(sim, sim.world.returns[case_id]) for case_id in ids]
     return {"return_orders": found, "next_page_token": following, "total_count": total}
 
@@ -181,7 +185,11 @@ def _cases(call: Call, cases: dict[str, CaseRow], status_field: str) -> list[tup
         return (not order_ids or case.order_id in order_ids) and (not statuses or case.status in statuses)
 
     rows = [(case.updated if by == "update_time" else case.created, case.id) for case in cases.values() if inside(case)]
-    return sorted(rows, reverse=call.choice("sort_order", "ASC", "DESC") == "DESC")
+    return sorted(rows, reverse=_descending(call))
+
+
+def _descending(call: Call) -> bool:
+    return call.choice("sort_order", "ASC", "DESC") == "DESC"
 
 
 def _units(sim: TokopediaSandbox, case: CaseRow) -> list[Json]:

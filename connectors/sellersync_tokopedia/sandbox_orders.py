@@ -60,7 +60,12 @@ def search(sim: TokopediaSandbox, call: Call) -> Json:
     if descending:
         rows.reverse()
     ids, following, total = cut_page(
-        rows, call, size=size, kind=sim.switches["page_token"], results_max=sim.switches["search_results_max"]
+        rows,
+        call,
+        size=size,
+        kind=sim.switches["page_token"],
+        descending=descending,
+        results_max=sim.switches["search_results_max"],
     )
     orders = [wire_order(sim, sim.world.orders[order_id]) for order_id in ids]
     return {"orders": orders, "next_page_token": following, "total_count": total}

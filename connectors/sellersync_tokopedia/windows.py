@@ -19,6 +19,8 @@ WINDOW_S_MAX = 86_400
 RESULTS_MAX = 5000
 """An older client note speaks of 5,000 results a query (unconfirmed): larger windows are split before that."""
 PAGES_MAX = 120
+CLOCK_GAP_S_MAX = 60
+"""A walk planned on a clock that turns out to lag by more goes on to the provider's present."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,9 @@ async def walk(
             told = found.total
             if not found.rows or not found.next_token:
                 yield Chunk(found.rows, found.started_at, closes)
+                present = int(found.provider_now.timestamp()) + 1
+                if not windows and present - end > CLOCK_GAP_S_MAX:
+                    windows.extend(_windows(end, present))
                 break
             if found.next_token in seen:
                 raise Temporary("the provider repeats a page token")
