@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
-from sellersync.connector.contract import Handover, Mark, Page, ParcelRequest, PushOutcome, Stream, TargetKey, Want
-from sellersync.domain.errors import RejectClass, Rejected, Temporary, Uncertain
+from sellersync.connector.contract import Mark, Page, Stream
+from sellersync.domain.errors import Temporary
 from sellersync.domain.orders import Excluded, Order, OrderState, UnitStage
-from sellersync.domain.parcels import ParcelState
-from sellersync.domain.returns import RemoteReturn, ReturnState
-from sellersync.sandbox.kit import Event, Fault, FaultKind
 from sellersync.testing.rig import Rig, on_rig
 from sellersync.testing.virtual import START
 from sellersync_lazada import Lazada
@@ -232,28 +230,37 @@ def test_more_than_a_page_in_one_second_is_read_without_loss() -> None:
     on_rig("lazada", body)
 
 
-def test_orders_that_change_while_being_paged_are_not_lost() -> None:
-    """Between two pages the oldest orders change and leave their place, which shifts every offset."""
+@pytest.mark.parametrize("seed", range(12))
+def test_orders_that_change_while_being_paged_are_not_lost(seed: int) -> None:
+    """Orders are placed, packed and cancelled between any two pages, which shifts every offset; lists lag by up to three seconds."""
 
     async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=1000)
+        chance = Random(seed)
+        rig.sim.visibility_delay_s = chance.choice([0.0, 1.0, 3.0])
+        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=10_000)
         placed = []
-        for index in range(400):
+        for _ in range(420):
             placed.append(rig.sim.place_order([(coffee.remote_key, 1)]))
-            if index % 3 == 0 and index > 220:
+            if chance.random() < 0.1:
                 await rig.clock.sleep(1)
-        victims = iter(placed)
-        seen: set[str] = set()
+        await rig.clock.sleep(30)
+        seen: dict[str, str] = {}
         mark = Mark(START - timedelta(hours=1))
-        async for page in rig.connector.pages(Stream.ORDERS, mark):
-            seen |= {order.remote_id for order in orders_in([page])}
-            for _ in range(7):
-                rig.sim.cancel(next(victims))
-            await rig.clock.sleep(0.3)
-            closes = page.closes
-        assert closes is not None
-        seen |= {order.remote_id for order in orders_in(await pull(rig, Mark(closes)))}
-        assert seen == set(placed)
+        for _ in range(3):
+            async for page in rig.connector.pages(Stream.ORDERS, mark):
+                seen.update((order.remote_id, order.remote_status) for order in orders_in([page]))
+                mark = Mark(page.closes) if page.closes else mark
+                for _ in range(chance.randrange(12)):
+                    order = rig.sim.orders[chance.choice(placed)]
+                    if chance.random() < 0.5:
+                        rig.sim.cancel(order.order_id)
+                    elif order.items[0].status == "pending":
+                        rig.sim.new_package(order, order.items)
+                placed.append(rig.sim.place_order([(coffee.remote_key, 1)]))
+                await rig.clock.sleep(chance.random())
+        await rig.clock.sleep(5)
+        seen.update((order.remote_id, order.remote_status) for order in orders_in(await pull(rig, mark)))
+        assert seen == {order_id: rig.sim.orders[order_id].items[0].status for order_id in placed}
 
     on_rig("lazada", body, settings={"overlap_s": 10})
 
@@ -416,460 +423,3 @@ def test_a_row_without_product_is_parked_with_a_sentence() -> None:
     order = order_after(lambda *_: None, extra={"drop_shop_sku": True})
     assert order.lines[0].listing.startswith(":13")
     assert any("KOPI-250" in problem for problem in order.problems)
-
-
-# -------------------------------------------------------------------------------------------------------------------------- levels
-
-
-def want(key: str, level: int) -> Want:
-    return Want(TargetKey(key), level, None, "k")
-
-
-def test_levels_are_absolute_and_read_back() -> None:
-    async def body(rig: LazadaRig) -> None:
-        products = [rig.sim.add_product(f"SKU-{n}", f"Barang {n}", price=1000, stock=5) for n in range(3)]
-        wants = [want(product.remote_key, level) for product, level in zip(products, (7, 0, 3), strict=True)]
-        (batch,) = rig.connector.level_batches(wants)
-        answers = await rig.connector.set_levels(batch)
-        assert [(answer.outcome, answer.shown) for answer in answers] == [(PushOutcome.APPLIED, n) for n in (7, 0, 3)]
-        assert [rig.sim.shown(product.remote_key) for product in products] == [7, 0, 3]
-        levels = await rig.connector.levels([one.target for one in wants])
-        assert [level.shown for level in levels] == [7, 0, 3]
-        assert [level.held_aside for level in levels] == [0, 0, 0]
-        assert query(calls(rig, "/product/stock/sellable/update")[0]).keys() == {
-            "app_key",
-            "timestamp",
-            "sign_method",
-            "access_token",
-            "sign",
-        }
-
-    on_rig("lazada", body)
-
-
-def test_batches_hold_twenty_skus_and_never_more_than_fifty() -> None:
-    async def body(rig: LazadaRig) -> list[int]:
-        wants = [want(f"{n}:{n}", 1) for n in range(1, 111)]
-        return [len(batch) for batch in rig.connector.level_batches(wants)]
-
-    assert on_rig("lazada", body) == [20, 20, 20, 20, 20, 10]
-    assert on_rig("lazada", body, settings={"skus_per_push": 50}) == [50, 50, 10]
-    with pytest.raises(ValueError, match="50"):
-        on_rig("lazada", body, settings={"skus_per_push": 51})
-
-
-@pytest.mark.parametrize("partial", ["none", "some", "all"])
-@pytest.mark.parametrize("detail", ["sku", "field", "absent"])
-def test_one_refused_sku_does_not_sink_its_batch(partial: str, detail: str) -> None:
-    async def body(rig: LazadaRig) -> None:
-        products = [rig.sim.add_product(f"SKU-{n}", f"Barang {n}", price=1000, stock=50) for n in range(8)]
-        rig.sim.set_campaign(products[3].remote_key, no_lowering=True)
-        answers = await rig.connector.set_levels([want(product.remote_key, 20) for product in products])
-        outcomes = [answer.outcome for answer in answers]
-        assert outcomes == [PushOutcome.REJECTED if n == 3 else PushOutcome.APPLIED for n in range(8)]
-        assert answers[3].reject is RejectClass.CAMPAIGN_LOCKED
-        assert [rig.sim.shown(product.remote_key) for product in products] == [50 if n == 3 else 20 for n in range(8)]
-
-    on_rig("lazada", body, switches={"partial_batch": partial, "detail": detail})
-
-
-def test_many_refused_skus_without_names_end_within_a_bound_of_calls() -> None:
-    async def body(rig: LazadaRig) -> None:
-        products = [rig.sim.add_product(f"SKU-{n}", f"Barang {n}", price=1000, stock=50) for n in range(20)]
-        for product in products:
-            rig.sim.set_campaign(product.remote_key, no_lowering=True)
-        answers = await rig.connector.set_levels([want(product.remote_key, 20) for product in products])
-        assert len(calls(rig, "/product/stock/sellable/update")) <= 12
-        assert {answer.outcome for answer in answers} == {PushOutcome.REJECTED, PushOutcome.UNCLEAR}
-
-    on_rig("lazada", body, switches={"detail": "absent"})
-
-
-def test_below_the_campaign_s_units_is_a_class_of_its_own() -> None:
-    async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=50)
-        rig.sim.set_campaign(coffee.remote_key, units=30)
-        (level,) = await rig.connector.levels([TargetKey(coffee.remote_key)])
-        assert (level.shown, level.held_aside) == (50, 30)
-        (answer,) = await rig.connector.set_levels([want(coffee.remote_key, 10)])
-        assert answer.reject is RejectClass.BELOW_RESERVED
-        (answer,) = await rig.connector.set_levels([want(coffee.remote_key, 30)])
-        assert answer.outcome is PushOutcome.APPLIED
-
-    on_rig("lazada", body)
-
-
-def test_campaign_units_beside_the_number_leave_it_free() -> None:
-    async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=50)
-        rig.sim.set_campaign(coffee.remote_key, units=30)
-        (answer,) = await rig.connector.set_levels([want(coffee.remote_key, 0)])
-        assert answer.outcome is PushOutcome.APPLIED
-        rig.sim.place_order([(coffee.remote_key, 30)])
-        (level,) = await rig.connector.levels([TargetKey(coffee.remote_key)])
-        assert (level.shown, level.held_aside) == (0, 0)
-
-    on_rig("lazada", body, switches={"pot": "outside"})
-
-
-def test_an_unknown_listing_is_told_apart() -> None:
-    async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=5)
-        answers = await rig.connector.set_levels(
-            [want(coffee.remote_key, 4), want("7999999999:13999999999", 1), want("not-a-key", 1)]
-        )
-        assert [answer.outcome for answer in answers] == [
-            PushOutcome.APPLIED,
-            PushOutcome.REJECTED,
-            PushOutcome.REJECTED,
-        ]
-        assert [answer.reject for answer in answers[1:]] == [RejectClass.UNKNOWN_LISTING, RejectClass.BAD_DATA]
-        levels = await rig.connector.levels([TargetKey("7999999999:13999999999")])
-        assert levels[0].shown is None
-
-    on_rig("lazada", body)
-
-
-@pytest.mark.parametrize(
-    "kind", [FaultKind.DROP_AFTER, FaultKind.HTTP_500_AFTER, FaultKind.TRUNCATED, FaultKind.EMPTY, FaultKind.HTML]
-)
-def test_a_lost_answer_to_a_push_is_unclear_for_each_target(kind: FaultKind) -> None:
-    async def body(rig: LazadaRig) -> None:
-        products = [rig.sim.add_product(f"SKU-{n}", f"Barang {n}", price=1000, stock=5) for n in range(2)]
-        rig.sim.faults.append(Fault(kind, lambda method, path: path.endswith("/sellable/update")))
-        answers = await rig.connector.set_levels([want(product.remote_key, 2) for product in products])
-        assert [answer.outcome for answer in answers] == [PushOutcome.UNCLEAR] * 2
-        assert len(calls(rig, "/product/stock/sellable/update")) == 1
-
-    on_rig("lazada", body)
-
-
-def test_many_levels_are_read_by_walking_the_list() -> None:
-    async def body(rig: LazadaRig) -> None:
-        products = [rig.sim.add_product(f"SKU-{n}", f"Barang {n}", price=1000, stock=n) for n in range(70)]
-        levels = await rig.connector.levels([TargetKey(product.remote_key) for product in products])
-        assert [level.shown for level in levels] == list(range(70))
-        assert len(calls(rig, "/products/get")) == 2
-        assert calls(rig, "/product/item/get") == []
-
-    on_rig("lazada", body)
-
-
-def test_listings_name_every_sku_that_is_not_deleted() -> None:
-    async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=5)
-        rig.sim.add_product("KOPI-500", "Kopi Gayo", price=140_000, stock=2, variant_of=coffee.remote_key)
-        rig.sim.add_product("OLD", "Lama", price=1, stock=0, status="deleted")
-        rig.sim.add_product("HIDDEN", "Disembunyikan", price=1, stock=1, status="inactive")
-        found = [listing async for page in rig.connector.listings() for listing in page]
-        assert [listing.seller_sku for listing in found] == ["KOPI-250", "KOPI-500", "HIDDEN"]
-        assert [listing.active for listing in found] == [True, True, False]
-        assert found[0].targets == (TargetKey(coffee.remote_key),)
-        assert (found[0].price, found[0].shown, found[0].problem) == (75_000, 5, "")
-
-    on_rig("lazada", body)
-
-
-# ------------------------------------------------------------------------------------------------------------------------ bookings
-
-
-def request_for(order: Order, **more: Any) -> ParcelRequest:
-    units = tuple((line.key, tuple(unit.key for unit in line.units), line.quantity) for line in order.lines)
-    return ParcelRequest(order.remote_id, "SSREF-1", units, handover=Handover.PICKUP, **more)
-
-
-async def one_order(rig: LazadaRig, quantity: int = 2, **extra: Any) -> Order:
-    coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=10, **extra)
-    order_id = rig.sim.place_order([(coffee.remote_key, quantity)])
-    (order,) = (await rig.connector.orders_by_id([order_id])).found
-    return order
-
-
-async def book(rig: LazadaRig, order: Order) -> Any:
-    step = await rig.connector.prepare(request_for(order))
-    packed = await rig.connector.arrange(step)
-    assert packed.more
-    step = await rig.connector.prepare(request_for(order, parcel=packed.parcel))
-    return await rig.connector.arrange(step)
-
-
-def test_a_booking_in_two_steps_to_waybill_and_label() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        step = await rig.connector.prepare(request_for(order))
-        assert step.step == "pack"
-        packed = await rig.connector.arrange(step)
-        assert packed.more
-        assert packed.parcel.state is ParcelState.PACKED
-        assert packed.parcel.waybill
-        assert packed.parcel.units == ((order.lines[0].key, 2),)
-        step = await rig.connector.prepare(request_for(order, parcel=packed.parcel))
-        assert step.step == "ready_to_ship"
-        done = await rig.connector.arrange(step)
-        assert not done.more
-        assert done.parcel.state is ParcelState.BOOKED
-        assert rig.sim.arranged_parcels() == [done.parcel.remote_id]
-        (parcel,) = await rig.connector.parcels([order.remote_id])
-        assert (parcel.remote_id, parcel.state, parcel.waybill) == (
-            done.parcel.remote_id,
-            ParcelState.BOOKED,
-            done.parcel.waybill,
-        )
-        assert set(parcel.unit_keys) == {unit.key for unit in order.lines[0].units}
-        label = await rig.connector.label(parcel)
-        assert label.content.startswith(b"%PDF-")
-        assert parcel.waybill.encode() in label.content
-        with pytest.raises(Rejected) as repeated:
-            await rig.connector.prepare(request_for(order, parcel=parcel))
-        assert repeated.value.reject is RejectClass.ALREADY_DONE
-
-    on_rig("lazada", body)
-
-
-def test_a_parcel_on_its_way() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        parcel = (await book(rig, order)).parcel
-        states = []
-        for move in (None, rig.sim.hand_over, rig.sim.deliver):
-            if move:
-                move(parcel.remote_id)
-            (seen,) = (await rig.connector.orders_by_id([order.remote_id])).found
-            states.append((seen.state, seen.parcels[0].state, seen.lines[0].units[0].stage))
-        assert states == [
-            (OrderState.BOOKED, ParcelState.BOOKED, UnitStage.OPEN),
-            (OrderState.SHIPPED, ParcelState.IN_TRANSIT, UnitStage.LEFT),
-            (OrderState.DELIVERED, ParcelState.DELIVERED, UnitStage.DELIVERED),
-        ]
-
-    on_rig("lazada", body)
-
-
-def test_a_late_waybill_is_read_later() -> None:
-    async def body(rig: LazadaRig) -> None:
-        rig.sim.waybill_delay_s = 20.0
-        done = await book(rig, await one_order(rig))
-        assert done.parcel.waybill == ""
-        await rig.clock.sleep(30)
-        (parcel,) = await rig.connector.parcels(done.parcel.order_ids)
-        assert parcel.waybill
-        assert len(rig.sim.journal.entries(Event.WAYBILL_ISSUED)) == 1
-
-    on_rig("lazada", body)
-
-
-LOST = [FaultKind.DROP_AFTER, FaultKind.HTTP_500_AFTER, FaultKind.TRUNCATED, FaultKind.EMPTY]
-
-
-@pytest.mark.parametrize("kind", LOST)
-def test_a_lost_answer_to_pack_is_settled_by_reading(kind: FaultKind) -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        step = await rig.connector.prepare(request_for(order))
-        rig.sim.faults.append(Fault(kind, lambda method, path: path.endswith("/pack")))
-        with pytest.raises(Uncertain) as lost:
-            await rig.connector.arrange(step)
-        assert lost.value.reference == "SSREF-1"
-        (parcel,) = await rig.connector.parcels([order.remote_id])
-        assert parcel.state is ParcelState.PACKED
-        again = await rig.connector.arrange(step)  # a repeat of the same step finds the same package
-        assert again.more
-        assert again.parcel.remote_id == parcel.remote_id
-        assert len(rig.sim.packages) == 1
-
-    on_rig("lazada", body)
-
-
-@pytest.mark.parametrize("repeat", ["700000", "0"])
-@pytest.mark.parametrize("kind", LOST)
-def test_a_lost_answer_to_ready_to_ship_is_settled_by_reading(kind: FaultKind, repeat: str) -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        packed = await rig.connector.arrange(await rig.connector.prepare(request_for(order)))
-        step = await rig.connector.prepare(request_for(order, parcel=packed.parcel))
-        rig.sim.faults.append(Fault(kind, lambda method, path: path.endswith("/rts")))
-        with pytest.raises(Uncertain):
-            await rig.connector.arrange(step)
-        (parcel,) = await rig.connector.parcels([order.remote_id])
-        assert parcel.state is ParcelState.BOOKED
-        again = await rig.connector.arrange(step)
-        assert again.parcel.state is ParcelState.BOOKED
-        assert len(rig.sim.journal.entries(Event.PARCEL_ARRANGED)) == 1
-
-    on_rig("lazada", body, switches={"rts_repeat": repeat})
-
-
-def test_bookings_go_out_once_when_the_connection_drops_before() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        step = await rig.connector.prepare(request_for(order))
-        rig.sim.faults.append(Fault(FaultKind.DROP_BEFORE, lambda method, path: path.endswith("/pack")))
-        with pytest.raises(Uncertain):
-            await rig.connector.arrange(step)
-        assert len(calls(rig, "/order/fulfill/pack")) == 1
-        assert await rig.connector.parcels([order.remote_id]) == ()
-        assert (await rig.connector.arrange(step)).parcel.state is ParcelState.PACKED
-
-    on_rig("lazada", body)
-
-
-def test_a_package_that_is_not_visible_yet_is_never_packed_again() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        step = await rig.connector.prepare(request_for(order))
-        rig.sim.faults.append(Fault(FaultKind.DROP_AFTER, lambda method, path: path.endswith("/pack")))
-        with pytest.raises(Uncertain):
-            await rig.connector.arrange(step)
-        assert await rig.connector.parcels([order.remote_id]) == ()  # the read is behind
-        with pytest.raises(Uncertain, match="still read as pending"):
-            await rig.connector.arrange(step)
-        await rig.clock.sleep(1300)
-        (parcel,) = await rig.connector.parcels([order.remote_id])
-        assert parcel.state is ParcelState.PACKED
-        assert len(rig.sim.packages) == 1
-
-    on_rig("lazada", body, switches={"read_lag_s": 1200})
-
-
-def test_ready_to_ship_waits_until_the_package_can_be_read() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        packed = await rig.connector.arrange(await rig.connector.prepare(request_for(order)))
-        with pytest.raises(Temporary, match="not visible yet"):
-            await rig.connector.prepare(request_for(order, parcel=packed.parcel))
-        await rig.clock.sleep(1300)
-        assert (await rig.connector.prepare(request_for(order, parcel=packed.parcel))).step == "ready_to_ship"
-
-    on_rig("lazada", body, switches={"read_lag_s": 1200})
-
-
-def test_what_may_not_be_booked_is_refused_with_its_class() -> None:
-    async def refused(rig: LazadaRig, change: Any = None, **extra: Any) -> RejectClass:
-        order = await one_order(rig, **extra)
-        if change:
-            change(order.remote_id)
-        with pytest.raises(Rejected) as refusal:
-            await rig.connector.prepare(request_for(order))
-        return refusal.value.reject
-
-    async def body(rig: LazadaRig) -> None:
-        sim = rig.sim
-        assert await refused(rig, sim.cancel) is RejectClass.CANCELLED
-        assert await refused(rig, sim.request_cancel) is RejectClass.NOT_NOW
-        assert await refused(rig, lambda order_id: sim.force_status(order_id, "unpaid")) is RejectClass.NOT_NOW
-        assert await refused(rig, lambda order_id: sim.force_status(order_id, "shipped")) is RejectClass.ALREADY_DONE
-        assert await refused(rig, lambda order_id: sim.force_status(order_id, "INFO_ST_X")) is RejectClass.NOT_NOW
-        assert await refused(rig, fbl=True) is RejectClass.NOT_OURS
-        assert await refused(rig, digital=True) is RejectClass.NOT_SUPPORTED
-        assert await refused(rig, own_fleet=True) is RejectClass.NOT_SUPPORTED
-        assert await refused(rig, provider_type="PICKUP_IN_STORE") is RejectClass.NOT_SUPPORTED
-        assert calls(rig, "/order/fulfill/pack") == []
-
-    on_rig("lazada", body)
-
-
-def test_cancelled_between_the_decision_and_the_call() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        step = await rig.connector.prepare(request_for(order))
-        rig.sim.cancel(order.remote_id)
-        with pytest.raises(Rejected) as refusal:
-            await rig.connector.arrange(step)
-        assert refusal.value.reject is RejectClass.CANCELLED
-
-    on_rig("lazada", body)
-
-
-def test_a_unit_cancelled_meanwhile_stays_out_of_the_package() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig, quantity=3)
-        step = await rig.connector.prepare(request_for(order))
-        rig.sim.cancel(order.remote_id, items=[(order.lines[0].listing, 1)])
-        packed = await rig.connector.arrange(step)
-        assert packed.parcel.units == ((order.lines[0].key, 2),)
-        assert len(packed.parcel.unit_keys) == 2
-
-    on_rig("lazada", body)
-
-
-def test_units_of_two_shipping_types_become_two_packages() -> None:
-    async def body(rig: LazadaRig) -> None:
-        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=10)
-        mill = rig.sim.add_product("GILING", "Penggiling", price=900_000, stock=10, provider_type="economy")
-        order_id = rig.sim.place_order([(coffee.remote_key, 1), (mill.remote_key, 1)])
-        (order,) = (await rig.connector.orders_by_id([order_id])).found
-        packed = await rig.connector.arrange(await rig.connector.prepare(request_for(order)))
-        parcels = await rig.connector.parcels([order_id])
-        assert len(parcels) == 2
-        assert packed.parcel.remote_id in {parcel.remote_id for parcel in parcels}
-        for parcel in parcels:
-            step = await rig.connector.prepare(request_for(order, parcel=parcel))
-            assert step.payload["package_id"] == parcel.remote_id
-            await rig.connector.arrange(step)
-        assert set(rig.sim.arranged_parcels()) == {parcel.remote_id for parcel in parcels}
-
-    on_rig("lazada", body)
-
-
-def test_a_repacked_order_is_packed_again() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig)
-        packed = await rig.connector.arrange(await rig.connector.prepare(request_for(order)))
-        rig.sim.repack(packed.parcel.remote_id)
-        step = await rig.connector.prepare(request_for(order, parcel=packed.parcel))
-        assert step.step == "pack"
-        assert (await rig.connector.arrange(step)).parcel.remote_id != packed.parcel.remote_id
-
-    on_rig("lazada", body)
-
-
-def test_a_label_before_packing_is_refused_and_an_old_link_is_dead() -> None:
-    async def body(rig: LazadaRig) -> None:
-        done = await book(rig, await one_order(rig))
-        url = await rig.connector._api.print_awb(done.parcel.remote_id)
-        await rig.clock.sleep(700)
-        with pytest.raises(Temporary) as dead:
-            await rig.connector._api.download(url)
-        assert "Signature" not in str(dead.value)
-        rig.sim.cancel(done.parcel.order_ids[0])
-        with pytest.raises(Rejected) as refusal:
-            await rig.connector.label(done.parcel)
-        assert refusal.value.reject is RejectClass.NOT_NOW
-
-    on_rig("lazada", body)
-
-
-# ------------------------------------------------------------------------------------------------------------------------- returns
-
-
-@pytest.mark.parametrize("unit", ["cents", "rupiah"])
-def test_a_return_is_read_in_whole_rupiah_either_way(unit: str) -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig, voucher=5_000)
-        line_id = rig.sim.open_return(order.remote_id)
-        (page,) = await pull(rig, stream=Stream.RETURNS)
-        (seen,) = page.rows
-        assert isinstance(seen, RemoteReturn)
-        assert (seen.remote_id, seen.order_id, seen.state) == (line_id, order.remote_id, ReturnState.REQUESTED)
-        assert seen.refund_amount == 70_000
-        assert seen.lines == ((order.lines[0].key, 1),)
-        assert seen.goods_come_back
-        rig.sim.set_return_status(line_id, "BRAND_NEW_WORD")
-        (page,) = await pull(rig, stream=Stream.RETURNS)
-        assert [(row.state, row.remote_status) for row in page.rows if isinstance(row, RemoteReturn)] == [
-            (ReturnState.UNKNOWN, "BRAND_NEW_WORD")
-        ]
-
-    on_rig("lazada", body, switches={"reverse_amounts": unit})
-
-
-def test_many_returns_are_paged_and_cancellations_left_out() -> None:
-    async def body(rig: LazadaRig) -> None:
-        order = await one_order(rig, quantity=5)
-        wanted = {rig.sim.open_return(order.remote_id, unit=n % 5) for n in range(23)}
-        rig.sim.open_return(order.remote_id, request_type="CANCEL", status="CANCEL_SUCCESS")
-        (page,) = await pull(rig, stream=Stream.RETURNS)
-        assert {row.remote_id for row in page.rows if isinstance(row, RemoteReturn)} == wanted
-        assert page.closes == START.replace(tzinfo=UTC)
-
-    on_rig("lazada", body)
