@@ -124,18 +124,19 @@ class WooCommerce(Channel):
             yield Page(tuple(rows), walk.read_started_at, progress=str(number), closes=closes, skipped=tuple(skipped))
 
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
-        """By `include`, 100 at a time. Binned and deleted orders are missing from the shop's answer: gone."""
+        """By `include`, 100 at a time. Binned and deleted orders are missing from the shop's answer: gone. One that is there and
+        cannot be read is neither found nor gone; the next walk tells it."""
         started_at = self.context.clock.now()
-        numbers = [int(order_id) for order_id in ids if order_id.isdecimal()]
+        numbers = {order_id: mapping.order_number(order_id) for order_id in ids}
+        asked = [number for number in numbers.values() if number is not None]
         found: list[Order] = []
-        for at in range(0, len(numbers), INCLUDE_IDS_MAX):
-            rows, _ = await self._api.orders_by_ids(numbers[at : at + INCLUDE_IDS_MAX])
-            skipped: list[str] = []
-            found += await self._orders(rows, skipped)
-            if skipped:
-                raise Unrecognised(skipped[0], "")
-        known = {order.remote_id for order in found}
-        return OrdersById(tuple(found), tuple(order_id for order_id in ids if order_id not in known), started_at)
+        there: set[Any] = set()
+        for at in range(0, len(asked), INCLUDE_IDS_MAX):
+            rows = await self._api.orders_by_ids(asked[at : at + INCLUDE_IDS_MAX])
+            there |= {row.get("id") for row in rows}
+            found += await self._orders(rows, skipped=[])
+        gone = tuple(order_id for order_id, number in numbers.items() if number not in there)
+        return OrdersById(tuple(found), gone, started_at)
 
     async def _orders(self, rows: Sequence[Mapping[str, Any]], skipped: list[str]) -> list[Order]:
         """Map rows, reading beside them only what they do not tell: refunded units and whose stock a variation shows."""
@@ -243,7 +244,7 @@ class WooCommerce(Channel):
                     walk = await self._variations(product_id, chunk)
                     rows: Sequence[Mapping[str, Any]] = walk.rows if walk else ()
                 else:
-                    rows, _ = await self._api.products_by_ids(chunk)
+                    rows = await self._api.products_by_ids(chunk)
                 for row in rows:
                     key = mapping_stock.listing_key(product_id or row["id"], row["id"] if product_id else 0)
                     shown[key] = mapping_stock.shown(row)
@@ -294,9 +295,9 @@ class WooCommerce(Channel):
         names this waybill yet. `status_after_waybill` is set in the same write, from a status that is to be shipped and no other.
         Raises `Rejected` (UNKNOWN_ORDER), `Uncertain` (repeat it later), `Temporary`, `AuthNeeded`.
         """
-        if not order_id.isdecimal():
+        number = mapping.order_number(order_id)
+        if number is None:
             raise Rejected(f"order {order_id}", "not an order of this shop", RejectClass.UNKNOWN_ORDER)
-        number = int(order_id)
         change = mapping.waybill_change(
             await self._api.order(number),
             waybill,

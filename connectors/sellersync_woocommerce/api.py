@@ -111,13 +111,13 @@ class Api:
         }
         return await self._walk("orders", query, "orders")
 
-    async def orders_by_ids(self, ids: Sequence[int]) -> tuple[list[dict[str, Any]], Reply]:
+    async def orders_by_ids(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """GET orders?include=: at most 100 ids. Binned and deleted ones are missing from the answer."""
         query = {"include": ",".join(map(str, ids)), "_fields": ORDER_FIELDS}
         page = await self._page("orders", query, 0, "orders by id")
         if page.total is not None and page.total != len(page.rows):
             raise Temporary(f"orders by id: the shop counts {page.total} rows and sends {len(page.rows)}")
-        return page.rows, page.reply
+        return page.rows
 
     async def order(self, order_id: int) -> dict[str, Any]:
         """GET orders/ID."""
@@ -148,11 +148,11 @@ class Api:
         """GET products: simple products and parents of variations, not the variations."""
         return await self._walk("products", {"_fields": PRODUCT_FIELDS}, "products")
 
-    async def products_by_ids(self, ids: Sequence[int]) -> tuple[list[dict[str, Any]], Reply]:
+    async def products_by_ids(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """GET products?include=: at most 100 ids."""
         query = {"include": ",".join(map(str, ids)), "_fields": PRODUCT_FIELDS}
         page = await self._page("products", query, 0, "products by id")
-        return page.rows, page.reply
+        return page.rows
 
     async def variations(self, product_id: int, ids: Sequence[int] = ()) -> Walk:
         """GET products/ID/variations: all of one parent, or the named ones."""

@@ -64,6 +64,11 @@ class Inherits:
         return listing_key(product_id, variation_id if own else 0)
 
 
+def order_number(order_id: str) -> int | None:
+    """Our order id as the shop's number; `None` for an id that is not the shop's."""
+    return int(order_id) if order_id.isascii() and order_id.isdecimal() and len(order_id) <= 18 else None
+
+
 def moment(value: object, *, where: str) -> datetime | None:
     """A `_gmt` field: whole seconds in UTC without a zone mark; null is `None`."""
     if value is None or value == "":

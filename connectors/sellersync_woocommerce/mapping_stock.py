@@ -6,6 +6,7 @@ parent's number: its target is "<product id>". Facts: measured on WooCommerce 10
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from sellersync.domain.money import rupiah_or_none
 
 from .answers import REJECT_CLASSES, plain_text
 
+_KEY = re.compile(r"([0-9]{1,18})(?::([0-9]{1,18}))?")
 GRAMS = {"g": 1.0, "kg": 1000.0, "lbs": 453.59237, "oz": 28.349523125}
 
 
@@ -27,10 +29,8 @@ def listing_key(product_id: int, variation_id: int = 0) -> str:
 
 def split_key(key: str) -> tuple[int, int] | None:
     """(product id, variation id or 0); `None` for a key that is not ours."""
-    product, _, variation = key.partition(":")
-    if not product.isdecimal() or (":" in key and not variation.isdecimal()):
-        return None
-    return int(product), int(variation or "0")
+    match = _KEY.fullmatch(key)
+    return None if match is None else (int(match[1]), int(match[2] or 0))
 
 
 def inherits_stock(row: Mapping[str, Any]) -> bool:
