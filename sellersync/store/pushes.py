@@ -53,19 +53,16 @@ def target_facts(
     warehouses = _warehouses(session, channel_id)
     available, changed, counted = _balances(session)
     recipes = _recipes(session, channel_id)
-    outside = dict(
-        session.execute(
-            text(
-                "SELECT order_line.target_id, SUM(order_line.held_outside) FROM order_line JOIN sales_order "
-                "ON sales_order.id = order_line.order_id WHERE sales_order.channel_id = :c AND order_line.held_outside > 0 "
-                "AND order_line.target_id IS NOT NULL GROUP BY order_line.target_id"
-            ),
-            {"c": channel_id},
-        )
-        .tuples()
-        .all()
+    held = session.execute(
+        text(
+            "SELECT order_line.target_id, SUM(order_line.held_outside) AS units FROM order_line JOIN sales_order "
+            "ON sales_order.id = order_line.order_id WHERE sales_order.channel_id = :c AND order_line.held_outside > 0 "
+            "AND order_line.target_id IS NOT NULL GROUP BY order_line.target_id"
+        ),
+        {"c": channel_id},
     )
-    buffers: dict[int, int] = dict(session.execute(text("SELECT id, buffer FROM sku")).tuples().all())
+    outside: dict[int, int] = {row.target_id: int(row.units) for row in held}
+    buffers: dict[int, int] = {row.id: row.buffer for row in session.execute(text("SELECT id, buffer FROM sku"))}
     rows = session.execute(text("SELECT * FROM target WHERE channel_id = :c ORDER BY id"), {"c": channel_id}).all()
     facts: list[TargetFacts] = []
     for row in rows:
@@ -94,7 +91,7 @@ def target_facts(
                 sellable=sellable,
                 expected=row.expected,
                 acked=row.acked,
-                held_outside=int(outside.get(row.id) or 0),
+                held_outside=outside.get(row.id, 0),
                 pot=None if pots and stale and not row.pot_inside else (row.pot or 0),
                 pot_inside=bool(row.pot_inside),
                 buffer=extra_buffer + max((buffers.get(sku, 0) for sku in skus), default=0),

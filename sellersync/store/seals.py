@@ -76,7 +76,7 @@ def verify(session: Session) -> LedgerCheck:
         (row.sku_id, row.warehouse_id, row.account): row.quantity
         for row in session.execute(text("SELECT * FROM balance"))
     }
-    codes: dict[int, str] = dict(session.execute(text("SELECT id, code FROM sku")).tuples().all())
+    codes: dict[int, str] = {row.id: row.code for row in session.execute(text("SELECT id, code FROM sku"))}
     for key in sorted({*rebuilt, *kept}):
         if rebuilt.get(key, 0) != kept.get(key, 0):
             problems.append(

@@ -1,0 +1,223 @@
+"""What number to show, as pure functions: the level of a target, the number it is expected to show, and the plan of a push.
+
+Plan is pure, act is thin: `plan_pushes` turns facts read from the ledger into what may be sent now, what must wait for a fresh pull,
+and what a person must see. `jobs/push_stock.py` acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from .errors import RejectClass
+from .listings import Effect, TargetKey
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """Everything that decides about one target.
+
+    `sellable`: lowest over the target's listings of the sum over warehouses of what can be made of the available components; `None`
+    when a component was never counted there or no listing is mapped. `held_outside`: units of the channel's own open orders that the
+    channel keeps from other buyers outside its number. `pot`: units that buyers can take beside the number, `None` when unread or
+    stale. `caused`: a sale, count or adjustment touched it since the last acknowledged level. `wanted_at`: when the ledger last
+    changed what decides the level. `blind_buffer`: units that blind channels probably sold meanwhile.
+    """
+
+    target_id: int
+    key: TargetKey
+    sellable: int | None
+    expected: int | None = None
+    acked: int | None = None
+    held_outside: int = 0
+    pot: int | None = 0
+    pot_inside: bool = False
+    buffer: int = 0
+    floor: int | None = None
+    caused: bool = True
+    agreed_zero: bool = False
+    blind_buffer: int = 0
+    blocked: RejectClass | None = None
+    blocked_level: int | None = None
+    wanted_at: datetime | None = None
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PushPolicy:
+    """The channel's rules and the seller's guard for one push."""
+
+    level_max: int = 999_999
+    can_decrease: bool = True
+    zero_guard_share: float = 0.2
+    zero_guard_min: int = 10
+    whole_item_writes: bool = False
+
+
+def level_of(facts: TargetFacts, *, level_max: int = 999_999) -> int | None:
+    """The number the target should show; `None` when it has no level (never counted or unmapped)."""
+    if facts.sellable is None:
+        return None
+    level = facts.sellable + facts.held_outside - facts.buffer
+    if not facts.pot_inside:
+        level -= facts.pot or 0
+    return min(max(level, 0), level_max)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Send `level` to the target."""
+
+    target_id: int
+    key: TargetKey
+    level: int
+    expected: int | None
+    wanted_at: datetime | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushPlan:
+    """`send`: may go out now, most urgent first. `need_pull`: only after a fresh pull of the channel. `zero_held`: stopped by the
+    suddenly-zero guard. `uncounted`: no level. `undecreasable`: the channel cannot go down. `below_floor`: (target, wanted level) where
+    the provider's floor is above the level. `refused`: refused before at this very level."""
+
+    send: tuple[Decision, ...] = ()
+    need_pull: tuple[Decision, ...] = ()
+    zero_held: tuple[Decision, ...] = ()
+    uncounted: tuple[int, ...] = ()
+    undecreasable: tuple[Decision, ...] = ()
+    below_floor: tuple[tuple[int, int], ...] = ()
+    refused: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _Draft:
+    send: list[Decision] = field(default_factory=list)
+    need_pull: list[Decision] = field(default_factory=list)
+    uncounted: list[int] = field(default_factory=list)
+    undecreasable: list[Decision] = field(default_factory=list)
+    below_floor: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+
+
+def plan_pushes(targets: Sequence[TargetFacts], policy: PushPolicy, *, fresh: bool) -> PushPlan:
+    """Decide about all targets of one channel.
+
+    `fresh` says that the channel was pulled just now: only then a number may be raised or an unknown one set. A lowering never waits.
+    """
+    held = {decision.target_id: decision for decision in _zero_guard(targets, policy)}
+    draft = _Draft()
+    for facts in targets:
+        if facts.target_id not in held:
+            _decide(facts, policy, fresh, draft)
+    if policy.whole_item_writes:
+        _complete_items(targets, policy, draft)
+    draft.send.sort(key=_urgency)
+    return PushPlan(
+        tuple(draft.send),
+        tuple(draft.need_pull),
+        tuple(held.values()),
+        tuple(draft.uncounted),
+        tuple(draft.undecreasable),
+        tuple(draft.below_floor),
+        tuple(draft.refused),
+    )
+
+
+def _decide(facts: TargetFacts, policy: PushPolicy, fresh: bool, draft: _Draft) -> None:
+    level = level_of(facts, level_max=policy.level_max)
+    if level is None:
+        draft.uncounted.append(facts.target_id)
+        return
+    if facts.floor is not None and level < facts.floor:
+        draft.below_floor.append((facts.target_id, level))
+        level = facts.floor
+    expected = facts.expected
+    if expected is not None and level > expected:
+        level = max(expected, level - facts.blind_buffer)
+    if level == expected:
+        return
+    if facts.blocked is not None and facts.blocked_level == level:
+        draft.refused.append(facts.target_id)
+        return
+    decision = Decision(facts.target_id, facts.key, level, expected, facts.wanted_at, facts.version)
+    lowers = expected is not None and level < expected
+    if lowers and not policy.can_decrease:
+        draft.undecreasable.append(decision)
+    elif lowers or (fresh and (facts.pot is not None or facts.pot_inside)):
+        draft.send.append(decision)
+    else:
+        draft.need_pull.append(decision)
+
+
+def _urgency(decision: Decision) -> tuple[bool, int, int]:
+    """Lowerings first, and among them the lowest cover first."""
+    raises = decision.expected is None or decision.level > decision.expected
+    return (raises, decision.level, decision.target_id)
+
+
+def _zero_guard(targets: Sequence[TargetFacts], policy: PushPolicy) -> list[Decision]:
+    """Targets that would go to zero without a cause in the ledger, when they are many (L11)."""
+    with_level = 0
+    sudden: list[Decision] = []
+    for facts in targets:
+        level = level_of(facts, level_max=policy.level_max)
+        if level is None:
+            continue
+        with_level += 1
+        shown = facts.expected if facts.expected is not None else facts.acked
+        if level == 0 and shown and not facts.caused and not facts.agreed_zero:
+            sudden.append(Decision(facts.target_id, facts.key, level, facts.expected, facts.wanted_at, facts.version))
+    if len(sudden) >= policy.zero_guard_min and len(sudden) > policy.zero_guard_share * with_level:
+        return sudden
+    return []
+
+
+def _complete_items(targets: Sequence[TargetFacts], policy: PushPolicy, draft: _Draft) -> None:
+    """Where a write must carry every location of an item, the item's other locations go along with their present numbers."""
+    sending = {decision.target_id for decision in draft.send}
+    items = {decision.key.remote_key for decision in draft.send}
+    for facts in targets:
+        if facts.key.remote_key not in items or facts.target_id in sending or not facts.key.location:
+            continue
+        level = facts.expected if facts.expected is not None else level_of(facts, level_max=policy.level_max)
+        if level is not None:
+            draft.send.append(
+                Decision(facts.target_id, facts.key, level, facts.expected, facts.wanted_at, facts.version)
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnOrderChange:
+    """A new version of one of the channel's own orders that touches a target: which effect on the number it may have had, by how
+    many units, and when the provider says that it happened (for a first sighting: when the order was placed)."""
+
+    effect: Effect
+    units: int
+    at: datetime
+
+
+def expected_after(
+    expected: int | None,
+    changes: Iterable[OwnOrderChange],
+    *,
+    certain: frozenset[Effect],
+    window_to: datetime | None,
+) -> int | None:
+    """The number the channel should show after changes of its own orders; `None` when nobody can know.
+
+    Only an effect that the connector declares certain moves it. A change that happened before `window_to` (the acknowledgement of the
+    last push plus the visibility delay) may have been swallowed by that push.
+    """
+    for change in changes:
+        if expected is None or change.effect not in certain:
+            return None
+        if window_to is not None and change.at <= window_to:
+            return None
+        if change.effect is Effect.CREATED:
+            expected -= change.units
+        elif change.effect is Effect.CANCELLED:
+            expected += change.units
+    return expected
