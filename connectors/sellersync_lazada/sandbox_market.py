@@ -179,7 +179,10 @@ class LazadaMarket(LazadaShelf):
         items: Sequence[tuple[str, int]] | None = None,
         reason: str = "",
     ) -> None:
-        """`reason` "Out of Stock" by the seller zeroes the SKU (switch). A packed unit takes its whole package along."""
+        """`reason` "Out of Stock" by the seller zeroes the SKU (switch). A packed unit takes its whole package along.
+
+        Raises `ValueError` when none of the units can be cancelled any more.
+        """
         with self.lock:
             self.tick()
             order = self.orders[order_id]
@@ -190,6 +193,8 @@ class LazadaMarket(LazadaShelf):
                 chosen = []
                 for remote_key, quantity in items:
                     chosen += [item for item in open_items if item.product.remote_key == remote_key][:quantity]
+            if not chosen:
+                raise ValueError(f"order {order_id}: nothing left to cancel")
             packages = {item.package_id for item in chosen if item.package_id}
             chosen += [item for item in open_items if item.package_id in packages and item not in chosen]
             self._cancel_items(order, chosen, by=by, reason=reason)
@@ -310,22 +315,28 @@ class LazadaMarket(LazadaShelf):
             ]
 
     def hand_over(self, parcel_id: str) -> None:
-        self._move(parcel_id, "shipped", Event.HANDED_OVER)
-        self.packages[parcel_id].handed_over = True
+        """Raises `ValueError` unless the package is ready to ship and still with the seller."""
+        with self.lock:
+            package = self.packages[parcel_id]
+            self._move(package, "shipped", Event.HANDED_OVER, possible=package.ready and not package.handed_over)
+            package.handed_over = True
 
     def deliver(self, parcel_id: str) -> None:
-        self._move(parcel_id, "delivered", Event.DELIVERED)
-        self.packages[parcel_id].delivered = True
-
-    def _move(self, parcel_id: str, status: str, event: Event) -> None:
+        """Raises `ValueError` unless the courier has the package."""
         with self.lock:
-            self.tick()
             package = self.packages[parcel_id]
-            for item in self.items_of(package):
-                if item.status != "canceled":
-                    self.set_status(item, status)
-            self.record(event, parcel_id=parcel_id, order_id=package.order_id)
-            self.touch(self.orders[package.order_id])
+            self._move(package, "delivered", Event.DELIVERED, possible=package.handed_over and not package.delivered)
+            package.delivered = True
+
+    def _move(self, package: Package, status: str, event: Event, *, possible: bool) -> None:
+        self.tick()
+        if package.cancelled or not possible:
+            raise ValueError(f"package {package.package_id} cannot become {status}")
+        for item in self.items_of(package):
+            if item.status != "canceled":
+                self.set_status(item, status)
+        self.record(event, parcel_id=package.package_id, order_id=package.order_id)
+        self.touch(self.orders[package.order_id])
 
     # -- returns
 

@@ -574,6 +574,23 @@ def test_a_buyer_who_wants_too_much_is_turned_away() -> None:
     on_rig("lazada", body)
 
 
+def test_the_outside_world_cannot_do_the_impossible() -> None:
+    async def body(rig: LazadaRig) -> None:
+        coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=10)
+        order = rig.sim.orders[rig.sim.place_order([(coffee.remote_key, 1)])]
+        package = rig.sim.new_package(order, order.items)
+        for move in (rig.sim.hand_over, rig.sim.deliver):
+            with pytest.raises(ValueError, match="cannot become"):
+                move(package.package_id)
+        rig.sim.cancel(order.order_id)
+        with pytest.raises(ValueError, match="nothing left"):
+            rig.sim.cancel(order.order_id)
+        assert rig.sim.shown(coffee.remote_key) == 10
+        assert rig.sim.journal.entries(Event.HANDED_OVER, Event.DELIVERED, Event.PARCEL_ARRANGED) == []
+
+    on_rig("lazada", body)
+
+
 @pytest.mark.parametrize(("moves", "found"), [("yes", 1), ("no", 0)])
 def test_packing_may_leave_the_order_s_change_time_alone(moves: str, found: int) -> None:
     """Then only a read by id shows the package; the core re-reads open orders for this."""
