@@ -325,7 +325,6 @@ def _parcel_to_ship(order: Order, request: ParcelRequest) -> RemoteParcel:
 
 def _booked(arrangement: Arrangement) -> RemoteParcel:
     """The parcel after a clear yes: arranged, its waybill comes later."""
-    parcel = arrangement.request.parcel
-    if parcel is None:
-        raise ValueError("an arrangement without its parcel was not made by prepare")
+    request, number = arrangement.request, str(arrangement.payload["package"])
+    parcel = request.parcel or RemoteParcel(number, (request.order_id,), ParcelState.BOOKED, "LOGISTICS_READY")
     return replace(parcel, state=ParcelState.BOOKED)
