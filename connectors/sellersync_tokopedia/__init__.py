@@ -40,7 +40,7 @@ from sellersync.domain.parcels import RemoteParcel
 from sellersync.domain.returns import RemoteCancellation
 
 from . import api as wire_api
-from . import booking, mapping, mapping_stock, push
+from . import booking, mapping, mapping_aftersales, mapping_stock, push
 from .api import Answer, Api
 from .auth import TokopediaAuthoriser
 from .windows import Found, Search, walk
@@ -166,8 +166,8 @@ class Tokopedia(Channel):
         if stream is Stream.ORDERS:
             return await self._orders(rows)
         if stream is Stream.CANCELLATIONS:
-            return _readable(rows, mapping.cancellation, "cancel_id")
-        return _readable(rows, mapping.returned, "return_id")
+            return _readable(rows, mapping_aftersales.cancellation, "cancel_id")
+        return _readable(rows, mapping_aftersales.returned, "return_id")
 
     async def _orders(self, rows: Sequence[Any]) -> tuple[tuple[Order, ...], tuple[str, ...]]:
         """Map order rows, with the two facts that they lack: the buyer's open requests and the orders of combined packages."""
@@ -192,7 +192,7 @@ class Tokopedia(Channel):
             token = ""
             for _ in range(REQUEST_PAGES_MAX):
                 answer = await self.api.search_cancellations(page_token=token, order_ids=batch)
-                readable, _ = _readable(answer.rows("cancellations"), mapping.cancellation, "cancel_id")
+                readable, _ = _readable(answer.rows("cancellations"), mapping_aftersales.cancellation, "cancel_id")
                 for request in readable:
                     found.setdefault(request.order_id, []).append(request)
                 token = mapping.text(answer.data, "next_page_token")

@@ -22,7 +22,9 @@ from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, Refusal
 
 from . import sandbox_fulfilment, sandbox_orders, sandbox_products
 from .sandbox_call import Call, Json, Route, bad_parameter, refusal
-from .sandbox_world import CaseRow, World
+from .sandbox_rows import CaseRow
+from .sandbox_tokens import TokenOffice
+from .sandbox_world import World
 
 APP_KEY = "6demo0appkey"
 APP_SECRET = "s3ll3rsync0demo0secret0not0real0000000001"
@@ -75,8 +77,6 @@ class TokopediaSandbox(MarketplaceSimulator):
         self.visibility_delay_s = 0.0
         self.booking_read_lag_s = 0.0
         self.label_delay_s = 0.0
-        self.access_token_life_s = 7 * 86_400
-        self.refresh_token_life_s = 365 * 86_400
         self.can_pickup = True
         self.can_drop_off = True
         self.world = World(self)
@@ -91,10 +91,8 @@ class TokopediaSandbox(MarketplaceSimulator):
                 "code": "IDLCDEMO1",
             }
         ]
-        self._access: dict[str, int] = {}
-        self._refresh: dict[str, int] = {}
-        self._codes: dict[str, int] = {}
-        self._serial = 0
+        uses = 1 if self.switches["old_refresh_token"] == "dead" else 2
+        self.tokens = TokenOffice(APP_KEY, APP_SECRET, self.now_s, rng, uses)
 
     # -- the wire
 
@@ -152,7 +150,7 @@ class TokopediaSandbox(MarketplaceSimulator):
         token = request.headers.get("x-tts-access-token", "")
         if not token:
             raise refusal(36009004, "'x-tts-access-token' is missing")
-        if self._access.get(token, 0) <= self.now_s():
+        if not self.tokens.valid(token):
             expired = refusal(105002, "The access token is expired")
             expired.response.status_code = self.switches["expired_http_status"]
             raise expired
@@ -190,64 +188,26 @@ class TokopediaSandbox(MarketplaceSimulator):
     # -- tokens
 
     def _token_endpoint(self, request: httpx.Request) -> httpx.Response:
-        query = self._query(request)
         kind = request.url.path.removeprefix("/api/v2/token/")
         if kind not in ("get", "refresh"):
             raise refusal(36009009, "Invalid path")
         if request.method != "GET":
             raise refusal(36009010, "Invalid method")
-        given, grant_type = ("auth_code", "authorized_code") if kind == "get" else ("refresh_token", "refresh_token")
-        if set(query) != {"app_key", "app_secret", "grant_type", given} or query["grant_type"] != grant_type:
-            raise bad_parameter("grant_type or parameters")
-        if query["app_key"] != APP_KEY or query["app_secret"] != APP_SECRET:
-            raise refusal(36009004, "Invalid app_key or app_secret")
-        store = self._codes if kind == "get" else self._refresh
-        if store.get(query[given], 0) <= self.now_s():
-            raise refusal(36004004, f"invalid {given}")
-        if kind == "get" or self.switches["old_refresh_token"] == "dead":
-            del store[query[given]]
-        else:
-            # Once more and not again: the entry is replaced by one that a second use removes.
-            once = f"once:{query[given]}"
-            if once in self._refresh:
-                del self._refresh[query[given]]
-            self._refresh[once] = self._refresh.get(query[given], 0)
-        grant = self._grant()
-        self.record(Event.TOKEN_ROTATED, serial=self._serial)
-        return _success(grant, "success")
-
-    def _grant(self) -> Json:
-        """A new pair; both ends are absolute seconds in spite of their names."""
-        self._serial += 1
-        access = f"ROW_access{self._serial}_{self.rng.getrandbits(64):016x}"
-        refresh = f"ROW_refresh{self._serial}_{self.rng.getrandbits(64):016x}"
-        self._access[access] = self.now_s() + self.access_token_life_s
-        self._refresh[refresh] = self.now_s() + self.refresh_token_life_s
-        return {
-            "access_token": access,
-            "access_token_expire_in": self._access[access],
-            "refresh_token": refresh,
-            "refresh_token_expire_in": self._refresh[refresh],
-            "open_id": "demoOpenId",
-            "seller_name": "Toko Contoh",
-            "seller_base_region": "ID",
-            "user_type": 0,
-            "granted_scopes": ["seller.order.info", "seller.product.basic", "seller.fulfillment.basic"],
-        }
+        pair = self.tokens.answer(kind, self._query(request))
+        self.record(Event.TOKEN_ROTATED, serial=self.tokens.serial)
+        return _success(pair, "success")
 
     def expire_access_tokens(self) -> None:
         """Every access token ends now."""
-        self._access.clear()
+        self.tokens.expire_access()
 
     def expire_refresh_tokens(self) -> None:
         """The authorisation ends now: only the seller can renew it."""
-        self._refresh.clear()
+        self.tokens.expire_grants()
 
     def consent(self) -> str:
         """The seller agrees on the consent page; returns the code (30 minutes, single use)."""
-        code = f"ROW_code_{self.rng.getrandbits(64):016x}"
-        self._codes[code] = self.now_s() + 1800
-        return code
+        return self.tokens.code()
 
     def configuration(self, base_url: str) -> dict[str, Any]:
         return {
@@ -260,7 +220,7 @@ class TokopediaSandbox(MarketplaceSimulator):
         }
 
     def first_grant(self) -> bytes:
-        return json.dumps({"code": 0, "message": "success", "request_id": "GRANT", "data": self._grant()}).encode()
+        return json.dumps({"code": 0, "message": "success", "request_id": "GRANT", "data": self.tokens.pair()}).encode()
 
     # -- the outside world
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sellersync.sandbox.kit import Refusal
 
 from .sandbox_call import Call, Json, Route, bad_parameter, cut_page, id_list, refusal, whole_seconds
-from .sandbox_world import CaseRow, PackageRow
+from .sandbox_rows import CaseRow, PackageRow
 
 if TYPE_CHECKING:
     from .sandbox import TokopediaSandbox

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .sandbox_call import Call, Json, Route, bad_parameter, cut_page, id_list, refusal, whole_seconds
-from .sandbox_world import SHIP_SLA_S, OrderRow, UnitRow
+from .sandbox_rows import OrderRow, UnitRow
+from .sandbox_world import SHIP_SLA_S
 
 if TYPE_CHECKING:
     from .sandbox import TokopediaSandbox

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sellersync.sandbox.kit import Product
 
 from .sandbox_call import Call, Json, Route, bad_parameter, cut_page, id_list, refusal
-from .sandbox_world import PLATFORMS, Listing
+from .sandbox_rows import Listing
+from .sandbox_world import PLATFORMS
 
 if TYPE_CHECKING:
     from .sandbox import TokopediaSandbox

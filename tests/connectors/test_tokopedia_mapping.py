@@ -16,7 +16,7 @@ from sellersync.domain.errors import Unrecognised
 from sellersync.domain.orders import Excluded, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.returns import CancellationState, ReturnState
-from sellersync_tokopedia import mapping, mapping_stock
+from sellersync_tokopedia import mapping, mapping_aftersales, mapping_stock
 
 PAYLOADS = Path(sellersync_tokopedia.__file__).parent / "payloads"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -235,7 +235,7 @@ def test_listing_states_of_both_platforms() -> None:
     ],
 )
 def test_cancellation_states(status: str, state: CancellationState) -> None:
-    found = mapping.cancellation(
+    found = mapping_aftersales.cancellation(
         {"cancel_id": "1", "order_id": "2", "cancel_status": status, "update_time": 1795230161}
     )
     assert (found.state, found.remote_status) == (state, status)
@@ -243,7 +243,7 @@ def test_cancellation_states(status: str, state: CancellationState) -> None:
 
 @pytest.mark.parametrize("word", ["REFUND_OR_RETURN_REQUEST_REJECT", "RETURN_OR_REFUND_REQUEST_REJECT"])
 def test_both_spellings_of_a_rejected_return(word: str) -> None:
-    found = mapping.returned(
+    found = mapping_aftersales.returned(
         {"return_id": "1", "order_id": "2", "return_status": word, "return_type": "REFUND", "update_time": 1795230161}
     )
     assert found.state is ReturnState.WITHDRAWN
