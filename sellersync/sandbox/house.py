@@ -64,7 +64,9 @@ class House:
         counts: Path,
         bundles: Sequence[tuple[str, str, Mapping[str, int]]],
     ) -> None:
-        """What a seller does on the first day: authorise the channels, read the listings, map the bundles, count the shelf."""
+        """What a seller does on the first day: make the ledger, authorise the channels, read the listings, count the shelf, map the
+        bundles."""
+        self.run("init")
         for slug, path in grants.items():
             self.run("auth", "import", slug, "--file", str(path))
         self.run("listings", "pull")

@@ -103,7 +103,14 @@ class Scenario:
         self._thread: LoopThread | None = None
         fill_shelves(self.catalogue, self.channels)
         open_for_buyers = {slug: sim for slug, sim in self.channels.items() if slug not in self.off}
-        deeds = plan_deeds(self.catalogue, open_for_buyers, seconds=self.seconds, seed=self.seed, habits=self.habits)
+        deeds = plan_deeds(
+            self.catalogue,
+            open_for_buyers,
+            seconds=self.seconds,
+            seed=self.seed,
+            own_sites=OWN_SITES,
+            habits=self.habits,
+        )
         self.street = Street(self.catalogue, open_for_buyers, self.couriers, deeds, self.seed, OWN_SITES)
 
     def _simulator(self, slug: str, provider: str) -> Any:

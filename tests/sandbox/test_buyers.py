@@ -33,7 +33,7 @@ class Market:
         self.shops["b"].provider = "shopee"
         self.courier = TinyCourier(clock=lambda: self.now, rng=Random(2))
         fill_shelves(self.catalogue, self.shops)
-        self.deeds = plan_deeds(self.catalogue, self.shops, seconds=SECONDS, seed=self.seed)
+        self.deeds = plan_deeds(self.catalogue, self.shops, seconds=SECONDS, seed=self.seed, own_sites={"site"})
         self.street = Street(
             self.catalogue, self.shops, {"courier": self.courier}, self.deeds, self.seed, frozenset({"site"})
         )
@@ -84,6 +84,13 @@ def test_every_channel_sells_and_every_scene_happens(market: Market) -> None:
     ]
     assert any(cancelled == ordered for ordered, cancelled in gone)
     assert any(cancelled == 1 and ordered == 3 for ordered, cancelled in gone)
+
+
+def test_on_the_own_site_only_unpaid_orders_are_cancelled(market: Market) -> None:
+    unpaid = {deed.number for deed in market.deeds if deed.kind is Kind.ORDER and not deed.paid}
+    cancelled = {deed.number for deed in market.deeds if deed.kind is Kind.CANCEL and deed.channel == "site"}
+    assert cancelled
+    assert cancelled <= unpaid
 
 
 def test_two_channels_race_for_the_last_unit(market: Market) -> None:
