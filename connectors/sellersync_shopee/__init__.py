@@ -42,7 +42,7 @@ from . import labels, levels, walk
 from .api import ORDER_DETAIL_IDS_MAX, PACKAGE_DETAIL_IDS_MAX, TRACKING_PACKAGES_MAX, ShopeeApi
 from .auth import ShopeeAuthoriser
 from .mapping import Policy, read_order, read_orders
-from .mapping_parcels import ParcelFacts
+from .mapping_parcels import ParcelFacts, waybill_of
 from .mapping_returns import read_return
 from .mapping_shipping import RESCHEDULE, SHIP, pickup_choice, ship_body
 from .settings import ShopeeSettings
@@ -209,11 +209,9 @@ class Shopee(Channel):
         )
 
     async def _has_locations(self) -> bool:
-        """Asked once: shops with one location must not send its id, others must."""
+        """Asked once: a shop outside Shopee's list of shops with locations must not send a location id, the others must."""
         if self._multi_location is None:
-            answer = await self.api.get_warehouse_detail()
-            places = answer.payload.get("response")
-            self._multi_location = not answer.payload["error"] and isinstance(places, list) and len(places) > 1
+            self._multi_location = not (await self.api.get_warehouse_detail()).payload["error"]
         return self._multi_location
 
     async def _order_rows(self, order_sns: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
@@ -261,7 +259,7 @@ class Shopee(Channel):
             for row in found
             if row.get("fulfillment_status") in ("LOGISTICS_REQUEST_CREATED", "LOGISTICS_PICKUP_RETRY")
             or row.get("is_shipment_arranged")
-            if not row.get("tracking_number") or row.get("driver_info")  # instant couriers hand out a pickup code
+            if not waybill_of(row) or row.get("driver_info")  # instant couriers hand out a pickup code
         ]
         waybills, _ = await walk.in_batches(wanted, TRACKING_PACKAGES_MAX, tracking)
         return ParcelFacts(_by_number(found), _by_number(waybills))

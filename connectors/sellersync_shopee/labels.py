@@ -10,6 +10,7 @@ from sellersync.domain.errors import RejectClass, Rejected, Temporary, Unrecogni
 from sellersync.domain.parcels import RemoteParcel
 
 from .api import Answer, ShopeeApi
+from .mapping_parcels import waybill_of
 from .refusals import DOCUMENT_RULES, Refusal, read_refusal
 
 POLLS_MAX = 6
@@ -46,9 +47,7 @@ async def fetch(
 
 async def _waybill(api: ShopeeApi, package_number: str) -> str:
     rows = (await api.get_mass_tracking_number([package_number])).rows("success_list")
-    return next(
-        (str(row.get("tracking_number") or "") for row in rows if row.get("package_number") == package_number), ""
-    )
+    return next((waybill_of(row) for row in rows if row.get("package_number") == package_number), "")
 
 
 def _status(answer: Answer, wanted: dict[str, Any]) -> str:

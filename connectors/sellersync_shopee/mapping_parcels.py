@@ -158,11 +158,17 @@ def read_packages(reader: Reader, facts: ParcelFacts, *, bookable: bool) -> list
                 items=Reader(row, reader.problems).objects("item_list"),
                 detail=Reader(detail, reader.problems),
                 carrier=str(detail.get("shipping_carrier") or row.get("shipping_carrier") or ""),
-                waybill=str(tracking.get("tracking_number") or detail.get("tracking_number") or "").strip(),
+                waybill=waybill_of(tracking) or waybill_of(detail),
                 pickup_code=str(tracking.get("pickup_code") or "").strip(),
             )
         )
     return sorted(packages, key=lambda package: not package.state.live)
+
+
+def waybill_of(row: Json) -> str:
+    """The waybill number, "" where there is none yet; the reference samples "-" for that too."""
+    number = str(row.get("tracking_number") or "").strip()
+    return "" if number == "-" else number
 
 
 def share_out(

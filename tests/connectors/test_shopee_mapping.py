@@ -72,6 +72,25 @@ def test_the_sample_cod_order() -> None:
     assert "S******i" not in repr(order)
 
 
+def test_the_reference_sample_of_a_delivered_cod_order_from_another_country() -> None:
+    order = read_order(payload("get_order_detail_reference")["response"]["order_list"][0], POLICY)
+    assert (order.remote_id, order.state, order.cod) == ("2404098R48U37H", OrderState.COMPLETED, True)
+    assert [(line.listing, line.units[0].stage, line.quantity) for line in order.lines] == [
+        ("23620853561:221404189791", UnitStage.DELIVERED, 1)
+    ]
+    assert order.paid_at is not None
+    assert order.shipped_at is not None
+    assert order.paid_at > order.shipped_at, "a COD order is paid after it was collected"
+    assert (order.total, order.problems) == (None, ("amounts in VND, not in rupiah",))
+    assert order.parcels[0].state is ParcelState.DELIVERED
+
+
+def test_a_dash_is_no_waybill() -> None:
+    detail = {"package_number": "OFG230000111222333", "fulfillment_status": "LOGISTICS_READY", "tracking_number": "-"}
+    order = read_order(cod_order(), POLICY, ParcelFacts(details={"OFG230000111222333": detail}))
+    assert order.parcels[0].waybill == ""
+
+
 def test_an_arranged_sample_parcel_reads_as_booked() -> None:
     detail = payload("get_package_detail")["response"]["package_list"][0]
     facts = ParcelFacts(details={detail["package_number"]: detail})
