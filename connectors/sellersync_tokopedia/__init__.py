@@ -8,6 +8,7 @@ stream and carry `storefront` "tokopedia" or "tiktok_shop".
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, SecretStr
@@ -79,6 +80,9 @@ class TokopediaSettings(ConnectorSettings):
     overlap_s: float = Field(
         900.0, ge=1, description="How far each look at changed orders reaches back, in seconds; lists may lag."
     )
+    booking_read_lag_s: float = Field(
+        60.0, ge=0, description="How long a booking may stay invisible when it is read back, in seconds."
+    )
     label_size: str = Field("A6", pattern="^A[56]$", description='Paper size of labels: "A6" or "A5".')
 
 
@@ -90,7 +94,7 @@ class Tokopedia(Channel):
     Settings = TokopediaSettings
     capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS}),
-        visibility_delay_s=30.0,
+        visibility_delay_s=10.0,
         overlap_s=900.0,
         booking_read_lag_s=60.0,
         settle_by=SettleBy.LOOKUP,
@@ -112,6 +116,12 @@ class Tokopedia(Channel):
         super().__init__(context)
         self.settings: TokopediaSettings = context.settings
         self.api = Api(self.settings, context.wire, context.tokens)
+        # The shop's own waits replace the declared ones on this instance.
+        self.__dict__["capabilities"] = replace(
+            type(self).capabilities,
+            overlap_s=self.settings.overlap_s,
+            booking_read_lag_s=self.settings.booking_read_lag_s,
+        )
         self._authoriser = TokopediaAuthoriser(self.settings, context.wire)
         self._locations: bool | None = None
         self._hidden: set[str] = set()

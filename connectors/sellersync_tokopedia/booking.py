@@ -60,7 +60,7 @@ def choose_handover(slots: Json, wanted: Handover, now: datetime) -> tuple[str, 
     free = [
         slot
         for slot in slots.get("pickup_slots") or ()
-        if slot.get("avaliable", slot.get("available")) and int(slot["start_time"]) > now.timestamp()
+        if slot.get("avaliable", slot.get("available")) and int(slot.get("start_time") or 0) > now.timestamp()
     ]
     pickup = slots.get("can_pickup") is True and bool(free)
     drop_off = slots.get("can_drop_off") is True
@@ -117,7 +117,7 @@ async def _look(api: Api, package_id: str) -> RemoteParcel | None:
     """The package as it is now, `None` when it cannot be read: a failed read must not undo a clear answer."""
     try:
         return mapping_stock.package(await api.package(package_id))
-    except (SellersyncError, Unrecognised):
+    except SellersyncError:
         return None
 
 

@@ -76,7 +76,8 @@ class Push:
     async def _send(self, groups: Groups) -> None:
         try:
             errors = await self._api.update_inventory(self._product_id, mapping_stock.level_rows(groups, QUANTITY_MAX))
-        except Uncertain as lost:
+        except (Uncertain, Unrecognised) as lost:
+            self._sent = True
             self._all(groups, PushOutcome.UNCLEAR, str(lost))
         except Rejected as refused:
             await self._send_apart(groups, refused)
@@ -111,11 +112,12 @@ class Push:
         by_sku: dict[str, Mapping[str, Any]] = {}
         nameless = ""
         for error in errors:
-            sku_id = text(error.get("detail") or {}, "sku_id")
+            detail = error.get("detail") if isinstance(error, Mapping) else None
+            sku_id = text(detail, "sku_id") if isinstance(detail, Mapping) else ""
             if sku_id in groups:
                 by_sku[sku_id] = error
             else:
-                nameless = f"{text(error, 'message')} [{text(error, 'code')}]"
+                nameless = f"a refusal that names no SKU: {str(error)[:200]}"
         for sku_id, wants in groups.items():
             if sku_id in by_sku:
                 self._refuse(sku_id, wants, by_sku[sku_id])
@@ -144,7 +146,7 @@ class Push:
         try:
             answer = await self._api.search_inventory(list(self._quantity_refused))
             held = mapping_stock.inventory_by_sku(answer.rows("inventory"))
-        except (SellersyncError, Unrecognised):
+        except SellersyncError:
             held = {}
         zeros: Groups = {}
         for sku_id, wants in self._quantity_refused.items():

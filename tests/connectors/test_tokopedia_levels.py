@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 
 from sellersync.connector.contract import LevelAnswer, PushOutcome, TargetKey, Want
@@ -262,3 +263,22 @@ def test_a_level_below_what_a_campaign_holds_names_the_floor(level: int) -> None
         assert summary(await push(rig, want(product, 4))) == [("applied", 4, None)]
 
     on_rig("tokopedia", test, switches={"campaign_pot": "inside"})
+
+
+@pytest.mark.parametrize("errors", [{"not": "a list"}, [{"code": 12052037, "message": "?"}], ["text"]])
+def test_errors_that_name_no_sku_leave_everything_unclear(errors: object) -> None:
+    async def test(rig: Env) -> None:
+        first, second = two_variants(rig)
+        answer = rig.sim.answer
+
+        def spoilt(request: httpx.Request) -> httpx.Response:
+            response: httpx.Response = answer(request)
+            if not request.url.path.endswith(UPDATE):
+                return response
+            return httpx.Response(200, json={"code": 0, "message": "Success", "data": {"errors": errors}})
+
+        rig.sim.answer = spoilt
+        answers = await push(rig, want(first, 7), want(second, 8))
+        assert {answer.outcome for answer in answers} == {PushOutcome.UNCLEAR}
+
+    on_rig("tokopedia", test)
