@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -74,7 +75,8 @@ class CourierAccount:
 
 @dataclass(slots=True)
 class World:
-    """Everything the trips share. `owner` names this process in leases and claims."""
+    """Everything the trips share. `owner` names this process in leases and claims; `turns` holds one lock a lease for the trips of
+    this process, since a lease tells processes apart and not their tasks."""
 
     ledger: Ledger
     clock: Clock
@@ -83,6 +85,7 @@ class World:
     policy: Policy
     shops: list[Shop] = field(default_factory=list)
     couriers: list[CourierAccount] = field(default_factory=list)
+    turns: dict[str, asyncio.Lock] = field(default_factory=dict)
 
     def shop(self, slug: str) -> Shop:
         """A channel by its slug. Raises `ConfigError`."""
@@ -117,11 +120,26 @@ async def running(world: World, job: str, channel_id: int, slug: str, *, wait_s:
     """The frame around a trip on one channel: take the lease, keep a row, turn trouble into the channel's own state (L8).
 
     Errors with a next step end the run and are kept; they never reach another channel. A bug of ours is kept too and raised. Raises
-    `Held` when another process does this work and does not finish within `wait_s`.
+    `Held` when another process, or another task of this one, does this work and does not finish within `wait_s`.
     """
-    ledger = world.ledger
     name = f"{job}:{channel_id}"
     give_up = world.clock.monotonic() + wait_s
+    turn = world.turns.setdefault(name, asyncio.Lock())
+    try:
+        async with asyncio.timeout(wait_s):
+            await turn.acquire()
+    except TimeoutError:
+        raise Held(name, world.owner, world.clock.now()) from None
+    try:
+        async with _leased(world, job, name, channel_id, slug, give_up) as run:
+            yield run
+    finally:
+        turn.release()
+
+
+@asynccontextmanager
+async def _leased(world: World, job: str, name: str, channel_id: int, slug: str, give_up: float) -> AsyncIterator[Run]:
+    ledger = world.ledger
     while True:
         try:
             run_id, run = await ledger.write(
@@ -143,6 +161,10 @@ async def running(world: World, job: str, channel_id: int, slug: str, *, wait_s:
     except SellersyncError as failure:
         trouble = failure
         run.error = f"{type(failure).__name__}: {failure}"
+    except asyncio.CancelledError:
+        run.outcome = "interrupted"
+        await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, None), name=f"{job}_end")
+        raise
     except Exception as bug:
         run.outcome, run.error = "error", f"{type(bug).__name__}: {bug}"
         log.exception("%s on %s failed", job, slug)
