@@ -117,7 +117,7 @@ class WooCommerce(Channel):
         walk = await self._api.orders_modified_after(since, statuses)
         chunks = [walk.rows[at : at + PAGE_SIZE_MAX] for at in range(0, len(walk.rows), PAGE_SIZE_MAX)] or [()]
         for number, chunk in enumerate(chunks, 1):
-            skipped: list[str] = []
+            skipped = ["an order without an id"] * len(walk.nameless) if number == 1 else []
             rows: Sequence[Order | Gone]
             rows = _gone(chunk, skipped) if stream is Stream.TRASH else await self._orders(chunk, skipped)
             closes = walk.closes if number == len(chunks) else None
@@ -148,7 +148,7 @@ class WooCommerce(Channel):
                 refunds = await self._api.refunds(row["id"]) if row.get("refunds") else ()
                 orders.append(mapping.order(row, rules, refunds=refunds, inherits=inherits))
             except _UNREADABLE as unreadable:
-                skipped.append(f"order {row.get('id', 'without an id')}: {unreadable!r}")
+                skipped.append(f"order {row['id']}: {unreadable!r}")
         return orders
 
     async def _rules(self, rows: Iterable[Mapping[str, Any]]) -> mapping.Rules:
@@ -317,5 +317,5 @@ def _gone(rows: Sequence[Mapping[str, Any]], skipped: list[str]) -> list[Gone]:
         try:
             found.append(mapping.gone(row))
         except _UNREADABLE as unreadable:
-            skipped.append(f"binned order {row.get('id', 'without an id')}: {unreadable!r}")
+            skipped.append(f"binned order {row['id']}: {unreadable!r}")
     return found

@@ -14,6 +14,7 @@ from sellersync.connector.http import Reply
 from sellersync.domain.errors import RejectClass, Unrecognised
 
 NOISE_LINES_MAX = 200
+RAW_BYTES_MAX = 80  # enough to recognise a page or a warning, too short to reach an order's buyer
 REJECT_CLASSES = {
     "woocommerce_rest_shop_order_invalid_id": RejectClass.UNKNOWN_ORDER,
     "woocommerce_rest_order_invalid_id": RejectClass.UNKNOWN_ORDER,
@@ -49,7 +50,7 @@ def read_json(reply: Reply) -> Any:
             return json.loads(candidate)
         except ValueError:
             continue
-    raise Unrecognised(f"HTTP {reply.status} without a JSON body", text[:200])
+    raise Unrecognised(f"HTTP {reply.status} without a JSON body", text[:RAW_BYTES_MAX])
 
 
 def error_of(reply: Reply) -> tuple[str, str]:

@@ -28,7 +28,7 @@ from sellersync.domain.errors import (
 )
 
 from . import auth
-from .answers import REJECT_CLASSES, error_of, read_json
+from .answers import RAW_BYTES_MAX, REJECT_CLASSES, error_of, read_json
 from .settings import WooCommerceSettings
 
 PAGE_SIZE_MAX = 100
@@ -55,9 +55,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """All rows of a list, each once. `closes` is the shop's clock when the first page was asked for."""
+    """All rows of a list, each once; `nameless` are rows without an id. `closes` is the shop's clock when the first page was asked
+    for."""
 
     rows: tuple[dict[str, Any], ...]
+    nameless: tuple[dict[str, Any], ...]
     closes: datetime
     read_started_at: datetime
 
@@ -215,7 +217,7 @@ class Api:
         raise CapExceeded(f"{what}: more than {PAGES_MAX} pages of {PAGE_SIZE_MAX} rows")
 
     def _walked(self, found: Mapping[int, dict[str, Any]], nameless: Sequence[dict[str, Any]], first: Reply) -> Walk:
-        return Walk((*found.values(), *nameless), self._asked_at(first), first.started_at)
+        return Walk(tuple(found.values()), tuple(nameless), self._asked_at(first), first.started_at)
 
     def _asked_at(self, first: Reply) -> datetime:
         """The shop's clock at the start of the first page: its Date header counts whole seconds and is written at the end."""
@@ -232,7 +234,7 @@ class Api:
             text = reply.headers.get("x-wp-total", "")
             total = int(text) if text.isdigit() else None
             if not all(isinstance(row, dict) for row in rows):
-                raise Unrecognised(f"{what}: a list of objects was expected", reply.text(200))
+                raise Unrecognised(f"{what}: a list of objects was expected", reply.text(RAW_BYTES_MAX))
             if not rows and total and not offset:
                 raise Temporary(f"{what}: the shop counts {total} rows and sends none")
             return _ListPage(rows, total, reply)
@@ -337,7 +339,7 @@ class Api:
                 f"{what}: the shop sent something else than data (a firewall page, a plugin's output or a cut answer)"
             ) from None
         if not isinstance(found, shape):
-            raise Unrecognised(f"{what}: another kind of answer was expected", reply.text(200))
+            raise Unrecognised(f"{what}: another kind of answer was expected", reply.text(RAW_BYTES_MAX))
         return found
 
     def _refuse(self, reply: Reply, what: str, sent: _Sent, *, write: bool) -> None:

@@ -134,7 +134,7 @@ def order(
 ) -> Order:
     """One order. Raises `Unrecognised` when not even its id, status and times can be read."""
     if type(row.get("id")) is not int or not isinstance(row.get("status"), str):
-        raise Unrecognised("an order without id or status", str(dict(row))[:200])
+        raise Unrecognised("an order without id or status", repr(row.get("id")))
     problems: list[str] = []
     created, updated = _needed_moment(row, "date_created_gmt"), _needed_moment(row, "date_modified_gmt")
     status = str(row["status"])

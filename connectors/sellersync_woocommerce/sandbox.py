@@ -10,8 +10,9 @@ What buyers can take is `stock_quantity` minus the holds of unpaid checkouts; th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from random import Random
-from typing import Any
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
 import httpx
@@ -30,10 +31,22 @@ BUYERS = (
     ("Dewi", "Lestari", "Jl. Anggrek 12", "", "Jakarta Selatan", "JK", "12430", "081200000003"),
 )
 SHIPPING_FEE = 18000
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _locked(act: F) -> F:
+    """Buyers and requests come in threads of their own: what one act changes is journalled together."""
+
+    @wraps(act)
+    def locked(self: WooCommerceSandbox, *args: Any, **kwargs: Any) -> Any:
+        with self.lock:
+            return act(self, *args, **kwargs)
+
+    return cast(F, locked)
 
 
 class WooCommerceSandbox(MarketplaceSimulator):
-    """See the module. `hold_minutes`, `visibility_delay_s`, `custom_statuses` and `home` may be tuned by tests."""
+    """See the module. `hold_minutes`, `visibility_delay_s`, `checkout` and `home` may be tuned."""
 
     provider = "woocommerce"
     SWITCHES: Mapping[str, Sequence[Any]] = {
@@ -62,6 +75,8 @@ class WooCommerceSandbox(MarketplaceSimulator):
     @home.setter
     def home(self, address: str) -> None:
         self.rest.home = address.rstrip("/")
+        for order in self.shop.orders.values():
+            order.rendered.clear()
 
     @property
     def hold_minutes(self) -> int:
@@ -118,6 +133,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
 
     # -- products
 
+    @_locked
     def add_product(
         self, seller_sku: str, title: str, *, price: int, stock: int, weight_g: int = 250, **extra: Any
     ) -> Product:
@@ -156,13 +172,16 @@ class WooCommerceSandbox(MarketplaceSimulator):
             )
         return self._parents[name]
 
+    @_locked
     def products(self) -> Sequence[Product]:
         return [item.listing for item in self.shop.listings if item.listing is not None]
 
+    @_locked
     def shown(self, remote_key: str, location: str = "") -> int:
         """`stock_quantity`, as the REST interface tells it."""
         return self.shop.number(self._item(remote_key)) or 0
 
+    @_locked
     def buyable(self, remote_key: str) -> int:
         """What a buyer can put through the checkout now: the number minus the holds of other unpaid checkouts."""
         owner = self.shop.stock_item(self._item(remote_key))
@@ -170,6 +189,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
             return 1_000_000
         return (owner.stock or 0) - self.shop.held(owner)
 
+    @_locked
     def edit_stock(self, remote_key: str, level: int) -> None:
         """A person changes the number in the back office."""
         owner = self.shop.stock_item(self._item(remote_key))
@@ -182,6 +202,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
 
     # -- buyers and staff
 
+    @_locked
     def place_order(
         self,
         items: Sequence[tuple[str, int]],
@@ -209,6 +230,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
             self.shop.hold_checkout(order)
         return str(order.id)
 
+    @_locked
     def place_bank_transfer(self, items: Sequence[tuple[str, int]]) -> str:
         """A buyer chooses bank transfer: `on-hold`, stock reduced, not paid."""
         self.shop.run_cron()
@@ -218,6 +240,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self.shop.transition(order, "on-hold")
         return str(order.id)
 
+    @_locked
     def start_checkout(self, items: Sequence[tuple[str, int]]) -> str:
         """A basket on the checkout page: a `checkout-draft` that is no order yet and keeps nothing from anybody."""
         order = self._order(items, "store-api", ("", ""))
@@ -270,6 +293,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self.shop.run_cron()
         return self.shop.orders[int(order_id)]
 
+    @_locked
     def pay(self, order_id: str) -> None:
         """The gateway or the seller confirms the money of a `pending`, `on-hold` or `failed` order; stock is reduced without looking."""
         order = self._known(order_id)
@@ -278,10 +302,12 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self.record(Event.ORDER_PAID, order_id=order_id)
         self.shop.pay(order, f"MT-{order.id}")
 
+    @_locked
     def fail(self, order_id: str) -> None:
         """The payment is declined: nothing is given back, whatever went before."""
         self.shop.transition(self._known(order_id), "failed")
 
+    @_locked
     def cancel(self, order_id: str, *, by: str = "buyer", items: Sequence[tuple[str, int]] | None = None) -> None:
         """The whole order: `cancelled`. Some units of a paid order: a refund of those with restock; of an unpaid one: edited lines."""
         order = self._known(order_id)
@@ -298,6 +324,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
                 line = next(line for line in order.lines if line.item_id == self._item(remote_key).id)
                 self.shop.change_quantity(order, line, line.quantity - quantity)
 
+    @_locked
     def refund(
         self, order_id: str, items: Sequence[tuple[str, int]], *, by: str = "seller", restock: bool = True
     ) -> None:
@@ -310,6 +337,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self._journal_partial(order_id, items, by)
         self.shop.refund(order, sum(money for _, _, money in lines), lines, reason=by, restock=restock)
 
+    @_locked
     def refund_money(self, order_id: str, amount: int) -> None:
         """Give money back for no units: restocks nothing; the whole sum makes the order `refunded`."""
         self.shop.refund(self._known(order_id), amount, [], reason="", restock=False)
@@ -318,29 +346,35 @@ class WooCommerceSandbox(MarketplaceSimulator):
         rows = [(remote_key, self._item(remote_key).sku, quantity) for remote_key, quantity in items]
         self.record(Event.ORDER_CANCELLED, order_id=order_id, items=rows, by=by)
 
+    @_locked
     def set_status(self, order_id: str, status: str, *, name: str = "") -> None:
         """Staff or a plugin move an order; a new slug becomes known to the shop under `name`."""
         if status not in self.shop.statuses():
             self.shop.custom_statuses[status] = name or status.capitalize()
         self.shop.transition(self._known(order_id), status)
 
+    @_locked
     def trash(self, order_id: str) -> None:
         """The bin."""
         self.shop.trash(self._known(order_id))
 
+    @_locked
     def delete(self, order_id: str) -> None:
         """Gone for good."""
         self.shop.delete_order(self._known(order_id))
 
+    @_locked
     def customer_notes(self, order_id: str) -> list[str]:
         """What the buyer was mailed, oldest first."""
         return [note.text for note in self._known(order_id).notes if note.customer]
 
+    @_locked
     def hand_over(self, parcel_id: str) -> None:
         """`parcel_id` is the order id: staff give the goods to the courier and complete the order."""
         self.record(Event.HANDED_OVER, parcel_id=parcel_id, order_id=parcel_id)
         self.shop.transition(self._known(parcel_id), "completed")
 
+    @_locked
     def deliver(self, parcel_id: str) -> None:
         """The shop itself learns nothing of it."""
         self.record(Event.DELIVERED, parcel_id=parcel_id, order_id=parcel_id)

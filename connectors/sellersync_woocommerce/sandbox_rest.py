@@ -102,11 +102,8 @@ class Rest(ProductRoutes):
         return answer_json({**row, "group_id": group}, home=self.home)
 
     def order_totals(self, query: Query, body: dict[str, Any]) -> httpx.Response:
-        counts: dict[str, int] = {}
-        for order in self.shop.orders.values():
-            counts[order.status] = counts.get(order.status, 0) + 1
         rows = [
-            {"slug": slug, "name": name, "total": counts.get(slug, 0)} for slug, name in self.shop.statuses().items()
+            {"slug": slug, "name": name, "total": self.shop.counts[slug]} for slug, name in self.shop.statuses().items()
         ]
         return answer_json(rows, home=self.home)
 
@@ -139,15 +136,16 @@ class Rest(ProductRoutes):
         ]
         found = lists.cut(rows, wanted, tie_break=self.switches["tie_break"] or wanted.orderby == "date")
         headers = lists.page_headers(found, wanted, f"{PREFIX}orders", self.home, query)
-        if wanted.fields:
-            trimmed = [trim(order_json(self.shop, order, self.home), wanted.fields) for order in found.rows]
-            return answer_json(trimmed, headers=headers, home=self.home)
-        return answer_json(f"[{','.join(map(self._order_text, found.rows))}]", headers=headers, home=self.home)
+        texts = [self._order_text(order, wanted.fields) for order in found.rows]
+        return answer_json(f"[{','.join(texts)}]", headers=headers, home=self.home)
 
-    def _order_text(self, order: ShopOrder) -> str:
-        if order.rendered is None:
-            order.rendered = json.dumps(order_json(self.shop, order, self.home), separators=(",", ":"))
-        return order.rendered
+    def _order_text(self, order: ShopOrder, fields: tuple[str, ...] = ()) -> str:
+        text = order.rendered.get(fields)
+        if text is None:
+            row = order_json(self.shop, order, self.home)
+            text = json.dumps(trim(row, fields) if fields else row, separators=(",", ":"))
+            order.rendered[fields] = text
+        return text
 
     def _order(self, order_id: int) -> ShopOrder:
         order = self.shop.orders.get(order_id)
@@ -158,8 +156,7 @@ class Rest(ProductRoutes):
     def order(self, query: Query, body: dict[str, Any], order_id: int) -> httpx.Response:
         order = self._order(order_id)
         fields = tuple(part.strip() for part in dict(query).get("_fields", "").split(",") if part.strip())
-        found = order_json(self.shop, order, self.home)
-        return answer_json(trim(found, (*fields, "_links")) if fields else found, home=self.home)
+        return answer_json(self._order_text(order, (*fields, "_links") if fields else ()), home=self.home)
 
     def put_order(self, query: Query, body: dict[str, Any], order_id: int) -> httpx.Response:
         order = self._order(order_id)

@@ -100,7 +100,8 @@ class ShopOrder:
     meta: list[dict[str, Any]] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     refunds: list[Refund] = field(default_factory=list)
-    rendered: str | None = None
+    rendered: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """JSON by the fields asked for, until the next change."""
 
     @property
     def total(self) -> int:

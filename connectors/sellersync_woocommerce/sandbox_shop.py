@@ -7,6 +7,7 @@ below zero: paying reduces without looking. Times are whole seconds since the ep
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, Literal
@@ -47,6 +48,7 @@ class Shop:
         self.items: dict[int, Item] = {}
         self.orders: dict[int, ShopOrder] = {}
         self.listings: list[Item] = []
+        self.counts: Counter[str] = Counter()
         self._pending: dict[int, ShopOrder] = {}
         self._holds: dict[int, dict[int, tuple[int, int]]] = {}  # stock item -> order -> (units, until)
         self._touched: list[tuple[int, int]] = []  # (modified_s, order id), in time order
@@ -123,7 +125,7 @@ class Shop:
             parent.variations.remove(item_id)
         self.listings = [listing for listing in self.listings if listing.id != item_id]
         for order in self.orders.values():
-            order.rendered = None
+            order.rendered.clear()
 
     # -- holds and the unpaid
 
@@ -196,6 +198,7 @@ class Shop:
         if shipping_title:
             order.shipping_line_id = self.next_id("line")
         self.orders[order.id] = order
+        self.counts[order.status] += 1
         self._pending[order.id] = order
         self.touch(order)
         return order
@@ -236,6 +239,8 @@ class Shop:
     def transition(self, order: ShopOrder, status: str) -> None:
         """Move to `status`; stock follows as measured: reduced, restored, or left alone."""
         before, order.status = order.status, status
+        self.counts[before] -= 1
+        self.counts[status] += 1
         if before == status:
             self.touch(order)
             return
@@ -266,7 +271,7 @@ class Shop:
         """Set the change time; what an order note alone never does."""
         order.modified_at = self.clock()
         order.modified_s = int(order.modified_at)
-        order.rendered = None
+        order.rendered.clear()
         self._touched.append((order.modified_s, order.id))
 
     def changed_after(self, cutoff_s: int) -> Iterable[ShopOrder]:
@@ -326,6 +331,7 @@ class Shop:
         """Emptying the bin."""
         self._pending.pop(order.id, None)
         self._drop_hold(order.id)
+        self.counts[order.status] -= 1
         del self.orders[order.id]
 
     # -- stock of lines

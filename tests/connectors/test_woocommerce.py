@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from datetime import timedelta
+from random import Random
 from typing import Any
 
 import pytest
 from woocommerce_bench import HTTP, paths, pulled, walk
 
-from sellersync.connector.contract import Gone, PushOutcome, Stream, TargetKey, Want
+from sellersync.clock import SystemClock
+from sellersync.connector.contract import Context, Gone, Mark, PushOutcome, Stream, TargetKey, Want
+from sellersync.connector.http import Wire
+from sellersync.connector.rate import RateGate
 from sellersync.domain.errors import NotSupported, RejectClass, Rejected
 from sellersync.domain.orders import Excluded, OrderState, UnitStage
 from sellersync.sandbox.kit import Event
-from sellersync.testing.rig import Rig, on_rig
-from sellersync.testing.virtual import START
+from sellersync.sandbox.mount import Mounted
+from sellersync.testing.rig import MemoryTokens, Rig, on_rig
+from sellersync.testing.virtual import START, VirtualClock
+from sellersync_woocommerce import WooCommerce
 from sellersync_woocommerce.api import PAGE_SIZE_MAX
+from sellersync_woocommerce.sandbox import WooCommerceSandbox
 
 
 def run(test: Any, **options: Any) -> Any:
@@ -546,3 +555,31 @@ def test_what_is_not_declared_is_refused_before_any_call() -> None:
         assert rig.requests == []
 
     run(test)
+
+
+def test_over_a_real_socket_every_call_is_signed() -> None:
+    async def test(simulator: WooCommerceSandbox, base_url: str) -> None:
+        clock, rig_clock = SystemClock(), VirtualClock(asyncio.get_running_loop())
+        wire = Wire("toko", clock=clock, rng=Random(2), gate=RateGate(clock, rate_per_s=100, burst=100))
+        settings = WooCommerce.Settings.model_validate(simulator.configuration(base_url))
+        no_tokens = MemoryTokens(rig_clock, None)
+        toko = WooCommerce(Context("toko", settings, wire, no_tokens, clock, Random(3)))
+        key = simulator.add_product("A", "Teh & 100% + kopi", price=20_000, stock=9).remote_key
+        order_id = simulator.place_order([(key, 1)])
+        try:
+            assert (await toko.health()).notes == ()
+            pages = [page async for page in toko.pages(Stream.ORDERS, Mark(clock.now()))]
+            assert [row.remote_id for page in pages for row in page.rows] == [order_id]
+            (answer,) = await toko.set_levels([want(key, 3)])
+            assert (answer.outcome, simulator.shown(key)) == (PushOutcome.APPLIED, 3)
+            await toko.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1 & terima kasih")
+            assert simulator.customer_notes(order_id) == ["Resi JNE1 & terima kasih"]
+        finally:
+            await wire.close()
+
+    simulator = WooCommerceSandbox(clock=time.time, rng=Random(1))
+    with Mounted(simulator) as mounted:
+        asyncio.run(test(simulator, mounted.base_url))
+        assert mounted.crashes == []
+    refused = [entry.data["refused"] for entry in simulator.journal.entries(Event.REQUEST)]
+    assert set(refused) == {""}

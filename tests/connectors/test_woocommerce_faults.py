@@ -246,7 +246,7 @@ def test_one_unreadable_order_is_told_and_sinks_no_other() -> None:
         rig.sim.answer = spoilt
         (page,) = await walk(rig)
         assert [row.remote_id for row in page.rows] == [good]
-        assert [sentence.partition(":")[0] for sentence in page.skipped] == [f"order {bad}", "order without an id"]
+        assert [sentence.partition(":")[0] for sentence in page.skipped] == ["an order without an id", f"order {bad}"]
         assert page.closes is not None
         by_id = await rig.connector.orders_by_id([bad, good, "999"])
         assert ([order.remote_id for order in by_id.found], by_id.gone) == ([good], ("999",))
@@ -412,6 +412,19 @@ def test_a_waybill_whose_answer_is_lost_may_be_handed_back_again(kind: FaultKind
         assert rig.sim.customer_notes(order_id) == ["Resi JNE1"]
         assert (await pulled(rig))[order_id].meta["waybill"] == "JNE1"
         assert paths(rig).count(f"PUT orders/{order_id}") == 1
+
+    run(test)
+
+
+def test_an_unreadable_answer_tells_nothing_about_the_buyer(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(rig: Rig[Any, Any]) -> None:
+        order_id = rig.sim.place_order([(stocked(rig), 1)])
+        buyer = rig.sim.shop.orders[int(order_id)].billing
+        rig.sim.faults += [Fault(FaultKind.TRUNCATED, lambda verb, _: verb == "PUT")]
+        with caplog.at_level(logging.DEBUG), pytest.raises(Uncertain) as lost:
+            await rig.connector.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1")
+        told = f"{lost.value} {caplog.text}"
+        assert not [value for value in buyer.values() if len(value) > 3 and value in told]
 
     run(test)
 
