@@ -98,31 +98,20 @@ def ledger_counts(path: Path) -> dict[str, Counter[str]]:
 def draw(scenario: Scenario, glance: Glance, phase: str) -> RenderableType:
     """The whole screen."""
     table = Table(expand=True, box=None, pad_edge=False, header_style="bold")
-    table.add_column("channel")
-    for head in (
-        "placed",
-        "imported",
-        "cancelled",
-        "sold out",
-        "levels set",
-        "parcels",
-        "waybills",
-        "requests",
-        "refused",
-    ):
-        table.add_column(head, justify="right")
+    table.add_column("channel", no_wrap=True)
+    for head in ("placed", "imported", "cancelled", "levels", "parcels", "waybills", "calls", "refused"):
+        table.add_column(head, justify="right", no_wrap=True)
     for slug in scenario.channels:
         seen, kept = glance.journal.get(slug, Counter()), glance.ledger.get(slug, Counter())
         name = Text(slug, style="dim" if slug in scenario.off else "bold")
         if slug in scenario.off:
-            name.append(" (off)", style="red")
+            name.append(" off", style="red")
         placed, imported = seen["order_placed"], kept["imported"]
         table.add_row(
             name,
             Text(str(placed), style="green"),
             Text(str(imported), style="green" if imported == placed else "yellow"),
             str(seen["order_cancelled"]),
-            str(seen["sold_out"]),
             Text(str(seen["level_set"]), style="cyan"),
             Text(str(kept["booked"]), style="magenta"),
             str(kept["waybills"]),
@@ -145,12 +134,14 @@ def draw(scenario: Scenario, glance: Glance, phase: str) -> RenderableType:
 def exposure_line(glance: Glance) -> str:
     """How fast the channels learn of each other's sales."""
     p50, p95 = glance.exposure.get("p50"), glance.exposure.get("p95")
-    times = "no sale has crossed over yet" if p50 is None else f"p50 {p50:.0f} ms, p95 {p95:.0f} ms"
-    return f"A sale on one channel is known to the others after: {times}   units sold beyond stock: {glance.oversells}"
+    times = "nothing yet" if p50 is None else f"p50 {p50:.0f} ms, p95 {p95:.0f} ms"
+    return f"sale on one channel -> level on the others: {times}; oversold: {glance.oversells}"
 
 
 def _feed(glance: Glance) -> Table:
     table = Table.grid(padding=(0, 2))
+    for _ in range(4):
+        table.add_column(no_wrap=True, overflow="ellipsis")
     for at, slug, entry in glance.feed:
         table.add_row(
             f"{at % 60:06.3f}", slug, Text(entry.event.value.replace("_", " "), style=_STYLES[entry.event]), told(entry)
