@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-import httpx
-
 from sellersync.clock import SystemClock
-from sellersync.connector.contract import Channel, Connector, ConnectorSettings, Context, Courier, Place
-from sellersync.connector.http import Wire, WireLimits
+from sellersync.connector.contract import Channel, Connector, ConnectorSettings, Context, Courier
+from sellersync.connector.http import Transport, Wire, WireLimits
 from sellersync.connector.rate import RateGate
 from sellersync.connector.redact import Redactor
 from sellersync.connector.registry import connector_class
@@ -77,7 +75,7 @@ def build(
     *,
     clock: Clock | None = None,
     rng: Random | None = None,
-    transports: Mapping[str, httpx.AsyncBaseTransport] | None = None,
+    transports: Mapping[str, Transport] | None = None,
     owner: str | None = None,
     inline: bool = False,
 ) -> App:
@@ -172,7 +170,7 @@ def _connect(
     channel_id: int,
     clock: Clock,
     rng: Random,
-    transports: Mapping[str, httpx.AsyncBaseTransport] | None,
+    transports: Mapping[str, Transport] | None,
 ) -> Connector:
     http = app.settings.http
     gate = RateGate(
@@ -217,5 +215,5 @@ def _policy(settings: Settings) -> Policy:
         track_every_s=settings.jobs.track_s,
         companies=settings.booking.companies,
         handover=settings.booking.handover,
-        sender=None if sender is None else Place(**sender.model_dump()),
+        sender=None if sender is None else sender.place(),
     )

@@ -68,7 +68,7 @@ class Biteship(Courier):
     provider: ClassVar[str] = "biteship"
     title: ClassVar[str] = "Biteship"
     Settings: ClassVar[type[ConnectorSettings]] = BiteshipSettings
-    capabilities: ClassVar[CourierCapabilities] = CourierCapabilities(
+    capabilities = CourierCapabilities(
         settle_by=SettleBy.TWO_STEP,
         reference_length_max=REFERENCE_LENGTH_MAX,
         booking_read_lag_s=10.0,

@@ -90,7 +90,7 @@ class Lazada(Channel):
     provider: ClassVar[str] = "lazada"
     title: ClassVar[str] = "Lazada"
     Settings = LazadaSettings
-    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+    capabilities = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
         overlap_s=120.0,
         booking_read_lag_s=60.0,

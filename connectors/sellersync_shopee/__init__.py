@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from sellersync.connector.contract import (
     Arranged,
@@ -60,7 +60,7 @@ class Shopee(Channel):
     provider = "shopee"
     title = "Shopee"
     Settings = ShopeeSettings
-    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+    capabilities = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
         first_walk=timedelta(days=15),
         overlap_s=300.0,
@@ -86,7 +86,7 @@ class Shopee(Channel):
         self._authoriser = ShopeeAuthoriser(settings, context.wire)
         self._multi_location: bool | None = None
         # The shop's own bounds replace the declared ones on this instance.
-        self.__dict__["capabilities"] = replace(
+        self.capabilities = replace(
             type(self).capabilities,
             overlap_s=float(settings.overlap_s),
             booking_read_lag_s=float(settings.booking_read_lag_s),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field, SecretStr
 
@@ -92,7 +92,7 @@ class Tokopedia(Channel):
     provider = "tokopedia"
     title = "Tokopedia & TikTok Shop"
     Settings = TokopediaSettings
-    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+    capabilities = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS}),
         visibility_delay_s=10.0,
         overlap_s=900.0,
@@ -117,7 +117,7 @@ class Tokopedia(Channel):
         self.settings: TokopediaSettings = context.settings
         self.api = Api(self.settings, context.wire, context.tokens)
         # The shop's own waits replace the declared ones on this instance.
-        self.__dict__["capabilities"] = replace(
+        self.capabilities = replace(
             type(self).capabilities,
             overlap_s=self.settings.overlap_s,
             booking_read_lag_s=self.settings.booking_read_lag_s,

@@ -53,7 +53,7 @@ class WooCommerce(Channel):
     provider: ClassVar[str] = "woocommerce"
     title: ClassVar[str] = "WooCommerce"
     Settings: ClassVar[type[ConnectorSettings]] = WooCommerceSettings
-    capabilities: ClassVar[ChannelCapabilities] = ChannelCapabilities(
+    capabilities = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.TRASH}),
         own_site=True,
         first_walk=timedelta(days=60),

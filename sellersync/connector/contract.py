@@ -98,11 +98,13 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class OrdersById:
-    """Answer to a read by id: what was found, and which ids the provider does not know (any more)."""
+    """Answer to a read by id: what was found, which ids the provider does not know (any more), and sentences about orders that were
+    found and could not be read."""
 
     found: tuple[Order, ...]
     gone: tuple[str, ...]
     read_started_at: datetime
+    skipped: tuple[str, ...] = ()
 
 
 # ----------------------------------------------------------------------------------------------------------------------- shipments
@@ -345,9 +347,9 @@ class Connector(ABC):
 
 
 class Channel(Connector):
-    """A marketplace or an own site."""
+    """A marketplace or an own site. A channel whose settings change a capability sets its own on the instance."""
 
-    capabilities: ClassVar[ChannelCapabilities]
+    capabilities: ChannelCapabilities
 
     @abstractmethod
     def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
@@ -382,7 +384,10 @@ class Channel(Connector):
         """
 
     async def prepare(self, request: ParcelRequest) -> Arrangement:
-        """Decide the next step of arranging a shipment by reads alone. Raises `Rejected`, `Temporary`."""
+        """Decide the next step of arranging a shipment by reads alone.
+
+        Raises `Temporary` (not yet), `Rejected`; with ALREADY_DONE it was arranged elsewhere: `parcels` shows it, and it is adopted.
+        """
         raise NotSupported(f"{self.title} does not arrange shipments")
 
     async def arrange(self, arrangement: Arrangement) -> Arranged:
@@ -523,7 +528,7 @@ class CourierCancel:
 class Courier(Connector):
     """A courier service or aggregator that we book ourselves."""
 
-    capabilities: ClassVar[CourierCapabilities]
+    capabilities: CourierCapabilities
 
     @abstractmethod
     async def quote(self, request: QuoteRequest) -> tuple[Quote, ...]:

@@ -31,6 +31,8 @@ from .redact import Redactor
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
 T = TypeVar("T")
+Transport = httpx.AsyncBaseTransport
+"""What carries requests: the network, or a simulator in process."""
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 CLOCK_OFFSET_S_MIN = 2.0  # the Date header counts whole seconds: smaller differences are noise

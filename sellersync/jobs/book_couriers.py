@@ -38,19 +38,13 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
     if not force and await paused(world, shop.id):
         return None
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
-        own_site = shop.channel.capabilities.own_site
+        if shop.channel.capabilities.own_site:
+            await courier_booking.book_all(world, shop, await _due(world, shop), partial(_bookable, world, shop), run)
+            return run
         for claim in await _due(world, shop):
-            if own_site:
-                await courier_booking.settle(world, shop, claim, run)
-            else:
-                await _settle(world, shop, claim, run)
+            await _settle(world, shop, claim, run)
         for parcel in await _bookable(world, shop):
-            if run.counts.get("insufficient_balance"):
-                break  # every further booking would be refused too; the finding names it once
-            if own_site:
-                await courier_booking.book(world, shop, parcel, run)
-            else:
-                await _book(world, shop, parcel, run)
+            await _book(world, shop, parcel, run)
     return run
 
 
@@ -86,7 +80,9 @@ async def _book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> N
     try:
         arrangement = await shop.channel.prepare(request)
     except Rejected as refused:
-        await _refused(world, parcel, refused, run)
+        if refused.reject is RejectClass.ALREADY_DONE and await _adopt(world, shop, parcel, run):
+            return
+        await _note(world, parcel.parcel_id, parcel.order_remote_id, refused, run)
         return
     except Temporary:
         run.count("not_ready")
@@ -261,8 +257,24 @@ async def _settle_refusal(
     await _note(world, parcel_id, order_id, refused, run)
 
 
-async def _refused(world: World, parcel: BookableParcel, refused: Rejected, run: Run) -> None:
-    await _note(world, parcel.parcel_id, parcel.order_remote_id, refused, run)
+async def _adopt(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> bool:
+    """A parcel that was arranged elsewhere (seller centre, automatic driver call) is taken as it is shown."""
+    shown = await shop.channel.parcels([parcel.order_remote_id])
+    names = {name for line in parcel.lines for name in line.unit_keys}
+    for remote in shown:
+        same = (
+            remote.remote_id == parcel.remote_id
+            if parcel.remote_id
+            else not names or bool(names & set(remote.unit_keys))
+        )
+        if same and remote.state.booked:
+            run.count("adopted")
+            await world.ledger.write(
+                partial(update_parcel, parcel_id=parcel.parcel_id, remote=remote, now_ms=world.ledger.now_ms()),
+                name="parcel_adopted",
+            )
+            return True
+    return False
 
 
 async def _note(world: World, parcel_id: int, order_id: str, refused: Rejected, run: Run) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
@@ -17,14 +18,24 @@ from sellersync.connector.contract import (
     QuoteRequest,
     SettleBy,
 )
-from sellersync.domain.errors import AuthNeeded, LeaseLost, RateLimited, RejectClass, Rejected, Temporary, Uncertain
+from sellersync.domain.errors import (
+    AuthNeeded,
+    LeaseLost,
+    RateLimited,
+    RejectClass,
+    Rejected,
+    Temporary,
+    Uncertain,
+    Unrecognised,
+)
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.orders import Buyer
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.store import bookings
+from sellersync.domain.times import to_epoch_ms
+from sellersync.store import bookings, work
 from sellersync.store.bookings import BookableParcel, OpenClaim
 
-from .world import CourierAccount, Run, Shop, World
+from .world import CourierAccount, Run, Shop, World, paused
 
 LOOKS_MAX = 6
 _DEAD_STATES = (ParcelState.CANCELLED, ParcelState.FAILED)
@@ -37,6 +48,56 @@ class Choice:
     account: CourierAccount
     quote: Quote
     why: str
+
+
+class CourierTrouble(Exception):
+    """A courier account is unwell: its own trouble, not that of the site whose parcels it carries (L8)."""
+
+
+async def book_all(
+    world: World,
+    shop: Shop,
+    claims: Sequence[OpenClaim],
+    bookable: Callable[[], Awaitable[Sequence[BookableParcel]]],
+    run: Run,
+) -> None:
+    """Settle what is open, then book what may be booked; stops at a courier's trouble and at an empty balance."""
+    try:
+        for claim in claims:
+            await settle(world, shop, claim, run)
+        for parcel in await bookable():
+            if run.counts.get("insufficient_balance"):
+                return  # every further booking would be refused too; the finding names it once
+            await book(world, shop, parcel, run)
+    except CourierTrouble:
+        run.count("courier_trouble")
+
+
+@asynccontextmanager
+async def calling(world: World, account: CourierAccount) -> AsyncIterator[None]:
+    """The frame around calls of a courier: its trouble is kept with its own account. Raises `CourierTrouble`."""
+    if await paused(world, account.id):
+        raise CourierTrouble(account.slug)
+    try:
+        yield
+    except (Temporary, RateLimited, AuthNeeded, Unrecognised) as failure:
+        until = to_epoch_ms(failure.until) if isinstance(failure, RateLimited) else None
+        needs = isinstance(failure, AuthNeeded)
+        why = str(failure)
+        await world.ledger.write(
+            lambda session: work.note_trouble(
+                session, account.id, why, now_ms=world.ledger.now_ms(), needs_authorisation=needs, until_ms=until
+            ),
+            name="courier_trouble",
+        )
+        raise CourierTrouble(account.slug) from failure
+
+
+async def note_answered(world: World, account: CourierAccount) -> None:
+    """The courier answered: its trouble is over."""
+    await world.ledger.write(
+        lambda session: work.note_ok(session, account.id, now_ms=world.ledger.now_ms(), pulled=True), name="courier_ok"
+    )
 
 
 async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> None:
@@ -106,10 +167,12 @@ async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> No
         _packed(request, choice),
         run,
     )
-    if capabilities.settle_by is SettleBy.TWO_STEP:
-        await attempted.draft()
-    else:
-        await attempted.book()
+    async with calling(world, choice.account):
+        if capabilities.settle_by is SettleBy.TWO_STEP:
+            await attempted.draft()
+        else:
+            await attempted.book()
+    await note_answered(world, choice.account)
 
 
 async def settle(world: World, shop: Shop, claim: OpenClaim, run: Run) -> None:
@@ -133,6 +196,13 @@ async def settle(world: World, shop: Shop, claim: OpenClaim, run: Run) -> None:
         await _person(world, claim.id, "the courier still gives no clear answer", run)
         return
     run.count("looked_up")
+    async with calling(world, account):
+        await _settle_by_strategy(world, account, attempt, claim, run)
+
+
+async def _settle_by_strategy(
+    world: World, account: CourierAccount, attempt: _Attempt, claim: OpenClaim, run: Run
+) -> None:
     strategy = account.courier.capabilities.settle_by
     if strategy is SettleBy.TWO_STEP:
         await attempt.settle_two_step(claim)
@@ -343,10 +413,17 @@ async def _choose(world: World, parcel: BookableParcel, buyer: Buyer) -> Choice:
         cod_amount=parcel.order_total if parcel.cod else None,
     )
     offers: list[tuple[Quote, CourierAccount]] = []
+    trouble: CourierTrouble | None = None
     for account in world.couriers:
-        for quote in await account.courier.quote(request):
-            if not parcel.cod or quote.cod:
-                offers.append((quote, account))
+        try:
+            async with calling(world, account):
+                offered = await account.courier.quote(request)
+        except CourierTrouble as unwell:
+            trouble = unwell
+            continue
+        offers.extend((quote, account) for quote in offered if not parcel.cod or quote.cod)
+    if not offers and trouble is not None:
+        raise trouble
     if not offers:
         raise Rejected(
             "quote", "no allowed courier offers this route" + (" with COD" if parcel.cod else ""), RejectClass.NO_ROUTE

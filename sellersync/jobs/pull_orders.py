@@ -98,7 +98,13 @@ async def _read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> Non
     answer = await shop.channel.orders_by_id(list(dict.fromkeys(ids)))
     recorded = await world.ledger.write(
         lambda session: pages.record_reread(
-            session, world.ledger, shop.rules, answer.found, answer.gone, read_started_at=answer.read_started_at
+            session,
+            world.ledger,
+            shop.rules,
+            answer.found,
+            answer.gone,
+            read_started_at=answer.read_started_at,
+            skipped=answer.skipped,
         ),
         name="record_reread",
     )

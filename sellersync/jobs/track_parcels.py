@@ -9,7 +9,7 @@ from sellersync.domain.parcels import RemoteParcel
 from sellersync.store import bookings
 from sellersync.store.bookings import TrackedParcel
 
-from .courier_booking import as_remote
+from .courier_booking import CourierTrouble, as_remote, calling
 from .world import Run, Shop, World, paused, running
 
 JOB = "track_parcels"
@@ -37,8 +37,11 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
         by_channel = [parcel for parcel in due if parcel.courier_channel_id is None]
         for start in range(0, len(by_channel), BATCH_MAX):
             await _track_on_channel(world, shop, by_channel[start : start + BATCH_MAX], run)
-        for parcel in by_courier:
-            await _track_with_courier(world, parcel, run)
+        try:
+            for parcel in by_courier:
+                await _track_with_courier(world, parcel, run)
+        except CourierTrouble:
+            run.count("courier_trouble")
     return run
 
 
@@ -54,7 +57,8 @@ async def _track_with_courier(world: World, parcel: TrackedParcel, run: Run) -> 
     if account is None:
         return
     try:
-        booking = await account.courier.booking(parcel.remote_id)
+        async with calling(world, account):
+            booking = await account.courier.booking(parcel.remote_id)
     except Rejected:
         run.count("not_found")
         await _keep(world, [(parcel, None)], run)

@@ -52,6 +52,7 @@ def record_reread(
     gone: Sequence[str],
     *,
     read_started_at: datetime,
+    skipped: Sequence[str] = (),
 ) -> Recorded:
     """Record orders that were read again by id; an order the provider no longer shows is a finding and releases nothing by itself."""
     now_ms = ledger.now_ms()
@@ -64,6 +65,8 @@ def record_reread(
             ),
             {"r": read_ms, "c": rules.channel_id, "o": order.remote_id},
         )
+    for sentence in skipped:
+        raise_finding(session, "row_unreadable", sentence[:200], channel_id=rules.channel_id, now_ms=now_ms)
     for remote_id in gone:
         note_gone(session, rules.channel_id, remote_id, "not found by id", now_ms=now_ms, read_ms=read_ms)
     return recorded
