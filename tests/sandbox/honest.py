@@ -126,18 +126,24 @@ def edited(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def keep_books(town: Town, path: Path) -> None:
-    """Write the whole ledger of a town."""
-    engine = create_engine(f"sqlite:///{path}")
+    """Write the whole ledger of a town into a file, and seal it."""
+    write_books(town, f"sqlite:///{path}")
+    with edited(path) as file:
+        seal(file)
+
+
+def write_books(town: Town, url: str) -> None:
+    """Write the whole ledger of a town into any database, unsealed."""
+    engine = create_engine(url)
     with engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        if url.startswith("sqlite"):
+            connection.exec_driver_sql("PRAGMA synchronous=OFF")
         SQLModel.metadata.create_all(connection)
         with Session(connection) as session:
             _Keeper(town, session).keep()
             session.commit()
         connection.commit()
     engine.dispose()
-    with edited(path) as file:
-        seal(file)
 
 
 def seal(connection: sqlite3.Connection) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sqlite3
+import sys
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import URL, make_url
 
-from sellersync.sandbox.judge import Verdict
+from sellersync.sandbox import judge as judge_module
+from sellersync.sandbox.judge import Verdict, judge
 from sellersync.sandbox.kit import Event
 
-from .honest import Town, edited, judged, keep_books, seal
+from .honest import Town, edited, judged, keep_books, seal, write_books
 
 
 @pytest.fixture
@@ -54,6 +61,45 @@ def problems(verdict: Verdict, *words: str) -> None:
     """The verdict is not ok, and one sentence holds all the words."""
     assert not verdict.ok
     assert any(all(word in sentence for word in words) for sentence in verdict.problems), verdict.problems
+
+
+def test_the_judge_shares_nothing_with_the_product() -> None:
+    """Besides the kit of the simulators and the standard library it imports only its own modules."""
+    folder = Path(judge_module.__file__).parent
+    own = {"judge", "books", "exposure", "market", "shipments", "kit"}
+    for name in sorted(own - {"kit"}):
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text())):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                assert node.level == 1, name
+                assert node.module in own, name
+            elif isinstance(node, ast.ImportFrom):
+                assert str(node.module).split(".")[0] in sys.stdlib_module_names, name
+            elif isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= sys.stdlib_module_names, name
+
+
+def test_a_ledger_on_either_database(town: Town, ledger_url: str) -> None:
+    """The same ledger and the same planted defect, on SQLite and on PostgreSQL."""
+    write_books(town, ledger_url)
+    url = make_url(ledger_url)
+    with closing(connect(url)) as connection:
+        assert judge(town.evidence(), connection).problems == []
+    with closing(connect(url)) as connection:
+        connection.cursor().execute(
+            "UPDATE movement SET quantity = quantity + 1 WHERE cause_kind = 'order' AND cause_id = 1"
+        )
+        connection.commit()
+    with closing(connect(url)) as connection:
+        problems(judge(town.evidence(), connection), "balance of KOPI in available", "its movements make")
+
+
+def connect(url: URL) -> Any:
+    """A plain DB-API connection."""
+    if url.get_backend_name() == "sqlite":
+        return sqlite3.connect(str(url.database))
+    import psycopg
+
+    return psycopg.connect(host=url.host, port=url.port, user=url.username, dbname=url.database)
 
 
 def test_a_clean_town_passes(town: Town, ledger: Path) -> None:
