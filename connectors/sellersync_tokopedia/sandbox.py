@@ -133,6 +133,8 @@ class TokopediaSandbox(MarketplaceSimulator):
         query = dict(pairs)
         if len(pairs) != len(query):
             raise bad_parameter("a parameter is given twice")
+        if "" in query.values():
+            raise bad_parameter("an empty parameter")
         return query
 
     def _check_call(self, request: httpx.Request, route: Route, query: dict[str, str]) -> None:

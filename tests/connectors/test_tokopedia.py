@@ -507,6 +507,7 @@ def test_a_visibility_lag_within_the_overlap_loses_nothing() -> None:
         product = rig.sim.add_product("KOPI", "Kopi", price=1000, stock=1000)
         rig.sim.visibility_delay_s = 4.0
         order_id = rig.sim.place_order([(product.remote_key, 1)])
+        await rig.clock.sleep(2)
         first = await pull(rig)
         assert rows(first) == []
         await rig.clock.sleep(5)
