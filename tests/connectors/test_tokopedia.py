@@ -11,6 +11,7 @@ import pytest
 from sellersync.connector.contract import Mark, Page, Stream
 from sellersync.domain.errors import AuthNeeded, Temporary, Unrecognised
 from sellersync.domain.orders import Excluded, Order, OrderState, UnitStage
+from sellersync.domain.parcels import ParcelState
 from sellersync.domain.returns import CancellationState, ReturnState
 from sellersync.testing.rig import Rig, on_rig
 from sellersync_tokopedia.auth import sign, verify_webhook
@@ -350,6 +351,7 @@ def test_a_cancellation_request_blocks_until_it_is_answered(moves_time: bool, st
         request_id = rig.sim.request_cancel(order.remote_id)
         (asked,) = (await rig.connector.orders_by_id([order.remote_id])).found
         assert asked.state is OrderState.CANCEL_REQUESTED
+        assert {parcel.state for parcel in asked.parcels} == {ParcelState.WAITING}
         assert asked.cancel_respond_by == rig.clock.now() + timedelta(days=2)
         assert asked.updated_at == (rig.clock.now() if moves_time else order.updated_at)
         (case,) = rows(await pull(rig, stream=Stream.CANCELLATIONS))

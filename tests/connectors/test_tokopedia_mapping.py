@@ -99,6 +99,11 @@ def test_unknown_words_are_kept_and_reported() -> None:
     assert "FULFILLMENT_BY_MOON" in strange.problems[0]
 
 
+def test_a_cancelled_order_leaves_no_package_to_book() -> None:
+    order = mapping.order(with_items("CANCELLED", package_status="TO_FULFILL"), mapping.Facts())
+    assert [parcel.state for parcel in order.parcels] == [ParcelState.CANCELLED]
+
+
 def test_a_cancelled_order_cancels_units_on_the_shelf_and_reports_those_that_left() -> None:
     result = row(status="CANCELLED")
     result["line_items"][1]["display_status"] = "IN_TRANSIT"
