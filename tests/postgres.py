@@ -55,13 +55,14 @@ class Server:
             f"unix_socket_directories={self._home}",
         ]
         fast = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-        self._process = subprocess.Popen(
-            [str(self._bin / "postgres"), "-D", str(self._data), *options, *fast],
-            user=self._user,
-            stdout=subprocess.DEVNULL,
-            stderr=(self._home / "log").open("wb"),
-            cwd="/",
-        )
+        with (self._home / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [str(self._bin / "postgres"), "-D", str(self._data), *options, *fast],
+                user=self._user,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd="/",
+            )
         self._wait()
 
     def new_url(self) -> str:
@@ -69,7 +70,7 @@ class Server:
         self._databases += 1
         name = f"t{self._databases}"
         self._call("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "tester", name)
-        return f"postgresql://tester@127.0.0.1:{self._port}/{name}"
+        return f"postgresql+psycopg://tester@127.0.0.1:{self._port}/{name}"
 
     def stop(self) -> None:
         self._process.terminate()
