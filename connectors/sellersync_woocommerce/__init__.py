@@ -10,6 +10,7 @@ The walks go by id, not by time, and are applied when they are whole; `api.py` s
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -74,6 +75,7 @@ class WooCommerce(Channel):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._settings: WooCommerceSettings = context.settings
+        self.capabilities = replace(type(self).capabilities, overlap_s=self._settings.overlap_s)
         for secret in (self._settings.consumer_key, self._settings.consumer_secret):
             context.wire.redact.add(secret.get_secret_value())
         self._api = Api(context.wire, self._settings, context.rng)
@@ -124,19 +126,19 @@ class WooCommerce(Channel):
             yield Page(tuple(rows), walk.read_started_at, progress=str(number), closes=closes, skipped=tuple(skipped))
 
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
-        """By `include`, 100 at a time. Binned and deleted orders are missing from the shop's answer: gone. One that is there and
-        cannot be read is neither found nor gone; the next walk tells it."""
+        """By `include`, 100 at a time. Binned and deleted orders are missing from the shop's answer: gone."""
         started_at = self.context.clock.now()
         numbers = {order_id: mapping.order_number(order_id) for order_id in ids}
         asked = [number for number in numbers.values() if number is not None]
         found: list[Order] = []
         there: set[Any] = set()
+        skipped: list[str] = []
         for at in range(0, len(asked), INCLUDE_IDS_MAX):
             rows = await self._api.orders_by_ids(asked[at : at + INCLUDE_IDS_MAX])
             there |= {row.get("id") for row in rows}
-            found += await self._orders(rows, skipped=[])
+            found += await self._orders(rows, skipped)
         gone = tuple(order_id for order_id, number in numbers.items() if number not in there)
-        return OrdersById(tuple(found), gone, started_at)
+        return OrdersById(tuple(found), gone, started_at, tuple(skipped))
 
     async def _orders(self, rows: Sequence[Mapping[str, Any]], skipped: list[str]) -> list[Order]:
         """Map rows, reading beside them only what they do not tell: refunded units and whose stock a variation shows."""

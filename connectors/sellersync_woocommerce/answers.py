@@ -48,7 +48,7 @@ def read_json(reply: Reply) -> Any:
     for candidate in candidates:
         try:
             return json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     raise Unrecognised(f"HTTP {reply.status} without a JSON body", text[:RAW_BYTES_MAX])
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import httpx
 import pytest
 from woocommerce_bench import HTTP, paths, pulled, walk
 
@@ -98,6 +99,7 @@ def test_a_walk_restarts_from_its_mark_and_overlaps() -> None:
 
 def test_the_overlap_is_a_setting() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
+        assert rig.connector.capabilities.overlap_s == 10
         key = stocked(rig)
         rig.sim.place_order([(key, 1)])
         await rig.clock.sleep(20)
@@ -255,6 +257,64 @@ def test_an_order_binned_between_two_pages_starts_the_walk_over() -> None:
         rig.sim.answer = meddle
         assert set(await pulled(rig)) == set(placed) - {placed[5]}
         assert lists == ["0", "99", "0", "99", "198"]
+
+    run(test)
+
+
+def test_orders_binned_until_the_next_page_is_beyond_the_end() -> None:
+    async def test(rig: Rig[Any, Any]) -> None:
+        key = stocked(rig)
+        placed = [rig.sim.place_order([(key, 1)]) for _ in range(105)]
+        answer, lists = rig.sim.answer, []
+
+        def meddle(request: Any) -> Any:
+            response = answer(request)
+            if request.url.path.endswith("/orders"):
+                lists.append(response.headers["x-wp-total"])
+                if len(lists) == 1:
+                    for order_id in placed[:50]:
+                        rig.sim.trash(order_id)
+            return response
+
+        rig.sim.answer = meddle
+        assert set(await pulled(rig)) == set(placed[50:])
+        assert lists == ["105", "0", "55"]
+
+    run(test)
+
+
+def test_a_plugin_that_drops_rows_hides_no_other_order() -> None:
+    async def test(rig: Rig[Any, Any]) -> None:
+        key = stocked(rig)
+        placed = [rig.sim.place_order([(key, 1)]) for _ in range(250)]
+        hidden = {int(placed[99]), int(placed[7])}
+        answer, lists = rig.sim.answer, []
+
+        def meddle(request: Any) -> Any:
+            response = answer(request)
+            if not request.url.path.endswith("/orders"):
+                return response
+            lists.append(request.url.params.get("offset", "0"))
+            if len(lists) == 1:
+                rig.sim.trash(placed[3])
+            rows = [row for row in response.json() if row["id"] not in hidden]
+            return httpx.Response(200, headers={"x-wp-total": response.headers["x-wp-total"]}, json=rows)
+
+        rig.sim.answer = meddle
+        assert set(await pulled(rig)) == set(placed) - {placed[3], placed[7], placed[99]}
+        assert lists == ["0", "99", "0", "99", "198"]
+
+    run(test)
+
+
+def test_late_visibility_is_covered_by_the_overlap() -> None:
+    async def test(rig: Rig[Any, Any]) -> None:
+        rig.sim.visibility_delay_s = 3.0
+        order_id = rig.sim.place_order([(stocked(rig), 1)])
+        closes = (await walk(rig))[-1].closes
+        assert closes == START
+        await rig.clock.sleep(3)
+        assert set(await pulled(rig, since=closes)) == {order_id}
 
     run(test)
 
