@@ -34,7 +34,7 @@ async def run(
             run.count("mapped", pulled.mapped)
             run.count("unmapped", pulled.unmapped)
             run.count("orders_resolved", pulled.orders_resolved)
-        await world.ledger.write(partial(_finish, world=world, shop=shop), name="listings_finish")
+        run.at_end.append(partial(_finish, world=world, shop=shop))
     return run
 
 

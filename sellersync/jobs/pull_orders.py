@@ -29,7 +29,7 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
             if stream in shop.channel.capabilities.streams:
                 await _walk(world, shop, stream, run)
         await _reread(world, shop, run)
-        await world.ledger.write(partial(_finish, world=world, shop=shop, run=run), name="pull_finish")
+        run.at_end.append(partial(_finish, world=world, shop=shop, run=run))
     return run
 
 

@@ -37,7 +37,7 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
         if plan.need_pull:
             plan = await _plan_fresh(world, shop, run, plan)
             await _send(world, shop, run, plan.send, fresh=True)
-        await world.ledger.write(partial(_finish, world=world, shop=shop, plan=plan, run=run), name="push_finish")
+        run.at_end.append(partial(_finish, world=world, shop=shop, plan=plan, run=run))
     return run
 
 

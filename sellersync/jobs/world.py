@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 from sellersync.connector.contract import Channel, Courier, Handover, Place
 from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
 from sellersync.domain.levels import PushPolicy
 from sellersync.domain.times import Clock, to_epoch_ms
 from sellersync.store import work
-from sellersync.store.ledger import Ledger
+from sellersync.store.ledger import Ledger, Session
 from sellersync.store.orders import ChannelRules
 
 log = logging.getLogger("sellersync.jobs")
-LEASE_MS = 5 * 60 * 1000
 WAIT_S = 0.2
 
 
@@ -105,6 +103,8 @@ class Run:
     counts: dict[str, int] = field(default_factory=dict)
     outcome: str = "ok"
     error: str = ""
+    at_end: list[Callable[[Session], None]] = field(default_factory=list)
+    """What a run that went well still writes, in the transaction that ends it."""
 
     def count(self, name: str, number: int = 1) -> None:
         if number:
@@ -176,14 +176,16 @@ async def _leased(world: World, job: str, name: str, channel_id: int, slug: str,
     await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, trouble), name=f"{job}_end")
 
 
-def _start(session: Any, world: World, job: str, name: str, channel_id: int) -> tuple[int, Run]:
+def _start(session: Session, world: World, job: str, name: str, channel_id: int) -> tuple[int, Run]:
     now_ms = world.ledger.now_ms()
-    lease = work.take_lease(session, name, world.owner, now_ms=now_ms, ttl_ms=LEASE_MS)
+    lease = work.take_lease(session, name, world.owner, now_ms=now_ms, ttl_ms=work.LEASE_MS)
     return work.start_run(session, job, channel_id, now_ms=now_ms), Run(lease)
 
 
-def _end(session: Any, world: World, run_id: int, run: Run, channel_id: int, trouble: Exception | None) -> None:
+def _end(session: Session, world: World, run_id: int, run: Run, channel_id: int, trouble: Exception | None) -> None:
     now_ms = world.ledger.now_ms()
+    for write in run.at_end if run.ok else ():
+        write(session)
     work.end_run(session, run_id, run.outcome, now_ms=now_ms, counts=run.counts, error=run.error)
     work.release_lease(session, run.lease)
     if trouble is not None:

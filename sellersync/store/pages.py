@@ -17,7 +17,7 @@ from .findings import close_finding, raise_finding
 from .ledger import Ledger
 from .orders import ChannelRules, Recorded, record_orders
 from .posting import in_list, load_works, post_orders, save_lines
-from .work import HeldLease, check_lease, move_mark, note_first_walk, set_meta
+from .work import LEASE_MS, HeldLease, check_lease, move_mark, note_first_walk, set_meta
 
 
 def record_page(
@@ -36,7 +36,7 @@ def record_page(
 ) -> Recorded:
     """Record a page of orders with its progress. Raises `LeaseLost` when somebody else walks this stream by now."""
     now_ms = ledger.now_ms()
-    check_lease(session, lease, now_ms=now_ms)
+    check_lease(session, lease, now_ms=now_ms, ttl_ms=LEASE_MS)
     recorded = record_orders(session, rules, orders, read_started_at=read_started_at, now_ms=now_ms, vault=ledger.vault)
     for sentence in skipped:
         raise_finding(session, "row_unreadable", sentence[:200], channel_id=rules.channel_id, now_ms=now_ms)

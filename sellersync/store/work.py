@@ -17,6 +17,8 @@ from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 from .findings import close_finding, raise_finding
 from .orders import ChannelRules
 
+LEASE_MS = 5 * 60 * 1000
+"""How long a run keeps a channel's work without a sign of life."""
 BACKOFF_MS_MIN = 5_000
 BACKOFF_MS_MAX = 15 * 60 * 1000
 
@@ -252,10 +254,16 @@ def take_lease(session: Session, name: str, owner: str, *, now_ms: int, ttl_ms: 
     return HeldLease(name, owner, fence, now_ms + ttl_ms)
 
 
-def check_lease(session: Session, lease: HeldLease, *, now_ms: int) -> None:
-    """Raises `LeaseLost` unless the lease is still ours: called in the very transaction that depends on it."""
-    row = session.execute(text("SELECT owner, until_ms, fence FROM lease WHERE name = :n"), {"n": lease.name}).first()
-    if row is None or row.owner != lease.owner or row.fence != lease.fence or row.until_ms <= now_ms:
+def check_lease(session: Session, lease: HeldLease, *, now_ms: int, ttl_ms: int) -> None:
+    """Raises `LeaseLost` when somebody else took the lease; else prolongs it. Called in the very transaction that depends on it.
+
+    One that ran out and that nobody took is still ours: nothing happened in between.
+    """
+    kept = session.execute(
+        text("UPDATE lease SET until_ms = :u WHERE name = :n AND owner = :o AND fence = :f"),
+        {"u": now_ms + ttl_ms, "n": lease.name, "o": lease.owner, "f": lease.fence},
+    )
+    if not kept.rowcount:  # type: ignore[attr-defined]
         raise LeaseLost(f"the lease on {lease.name} was lost")
 
 
