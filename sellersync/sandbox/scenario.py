@@ -50,6 +50,10 @@ JOBS = (
     Wait("jobs", "seal_s", 60, 2),
 )
 SETTLE = Wait("booking", "settle_margin_s", 5, 1)
+DEADLINE = Wait("http", "write_deadline_s", 60, 5)
+READ_LAG_S = (
+    1  # the simulators show a booking at once; of the connectors, those that let their read lag be set are told so
+)
 CALM = (
     "couriers collect after 2 to 5 s instead of hours, and deliver after 3 to 8 s instead of days",
     f"waybill numbers that come late come after {WAYBILL_DELAY_S:g} s",
@@ -62,7 +66,7 @@ def shortened(tables: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     `tables` are the connectors' own tables as written into the configuration ("channels.shopee" -> keys).
     """
-    lines = [str(wait) for wait in (POLL, *JOBS, SETTLE)]
+    lines = [str(wait) for wait in (POLL, *JOBS, SETTLE, DEADLINE)]
     for name, table in tables.items():
         fields = connector_class(str(table["provider"])).Settings.model_fields
         for key, here in table.items():
@@ -187,6 +191,8 @@ class Scenario:
         values = {**self.simulators()[slug].configuration(self.mounts[slug].base_url)}
         if "rate_per_s" in fields:
             values |= {"rate_per_s": CALLS_PER_S, "burst": int(CALLS_PER_S)}
+        if "booking_read_lag_s" in fields:
+            values["booking_read_lag_s"] = READ_LAG_S
         table: dict[str, Any] = {"provider": provider}
         for key, value in values.items():
             if fields[key].annotation is SecretStr:
@@ -209,6 +215,7 @@ class Scenario:
                 "province": "Jawa Barat",
             },
             "booking": {SETTLE.key: SETTLE.here},
+            "http": {DEADLINE.key: DEADLINE.here},
             "jobs": {wait.key: wait.here for wait in JOBS},
             "report": {"dir": "reports"},
         }
