@@ -15,17 +15,28 @@ from typing import Any
 from sqlalchemy import insert, text
 from sqlmodel import Session
 
-from sellersync.domain.orders import Order, UnitStage
+from sellersync.domain.orders import Order, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.stock import Left
 from sellersync.domain.times import to_epoch_ms
 
+from .bulk import insert_many
 from .findings import raise_finding
 from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
 from .tables import ParcelRow, ParcelUnit
 
 _PARCEL = ParcelRow.__table__  # type: ignore[attr-defined]
 _UNIT = ParcelUnit.__table__  # type: ignore[attr-defined]
+_NOTHING_TO_SHIP = tuple(
+    state.value
+    for state in (
+        OrderState.CANCELLED,
+        OrderState.SHIPPED,
+        OrderState.DELIVERED,
+        OrderState.COMPLETED,
+        OrderState.RETURNING,
+    )
+)
 UnitKey = tuple[int, str]  # (line id, provider's unit id or "#n")
 
 
@@ -90,20 +101,18 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
     if updates:
         session.connection().execute(_UPDATE_PARCEL, updates)
     if inserts:
-        ids = (
-            session.connection()
-            .execute(
-                insert(_PARCEL).returning(_PARCEL.c.id, sort_by_parameter_order=True), [values for values, _ in inserts]
-            )
-            .scalars()
-            .all()
+        insert_many(session, _PARCEL, [values for values, _ in inserts])
+        orders = in_list({values["order_id"] for values, _ in inserts})
+        rows = session.connection().execute(
+            text(f"SELECT order_id, remote_id, id FROM parcel WHERE order_id IN ({orders}) ORDER BY id")
         )
-        for (_, units), parcel_id in zip(inserts, ids, strict=True):
+        ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in rows}
+        for values, units in inserts:
+            parcel_id = ids[values["order_id"], values["remote_id"]]
             unit_rows.extend(
                 {"parcel_id": parcel_id, "line_id": line, "unit_key": key, "live": True} for line, key in units
             )
-    if unit_rows:
-        session.connection().execute(insert(_UNIT), unit_rows)
+    insert_many(session, _UNIT, unit_rows)
     return len(updates) + len(inserts)
 
 
@@ -314,30 +323,58 @@ def _shippable(line: LineWork, taken: set[UnitKey]) -> list[str]:
     return [name for name in names if (line.id, name) not in taken and name not in line.left.keys]
 
 
-def drop_unwanted_parcels(session: Session, order_ids: Sequence[int], *, now_ms: int) -> int:
-    """Parcels of our own making whose order is cancelled and that nobody booked are given up; booked ones need a person."""
-    dropped = 0
-    for order_id in order_ids:
-        rows = session.execute(
-            text(
-                "SELECT parcel.id, parcel.state, parcel.adopted, parcel.number, sales_order.remote_id AS order_remote, "
-                "EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) AS claimed "
-                "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.order_id = :o AND NOT parcel.adopted"
-            ),
-            {"o": order_id},
-        ).all()
-        for row in rows:
-            state = ParcelState(row.state)
-            if state in (ParcelState.READY, ParcelState.WAITING) and not row.claimed:
-                session.execute(
-                    text("UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p"),
-                    {"p": row.id, "now": now_ms},
-                )
-                session.execute(_FREE_UNITS, {"p": row.id})
-                dropped += 1
-            elif state is ParcelState.BOOKED:
+def tidy_own_parcels(session: Session, works: Sequence[OrderWork], *, now_ms: int) -> None:
+    """Parcels of our own making follow their orders while nobody booked them: cancelled units leave them, an empty or finished one is
+    given up. A booked parcel with a cancelled order needs a person."""
+    ids = [work.id for work in works]
+    if not ids:
+        return
+    rows = session.execute(
+        text(
+            "SELECT parcel.id, parcel.order_id, parcel.state, parcel.number, sales_order.remote_id AS order_remote, "
+            "sales_order.state AS order_state, "
+            "EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) AS claimed "
+            "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id "
+            f"WHERE parcel.order_id IN ({in_list(ids)}) AND NOT parcel.adopted "
+            "AND parcel.state IN ('ready', 'waiting', 'booked')"
+        )
+    ).all()
+    by_id = {work.id: work for work in works}
+    for row in rows:
+        if row.state == ParcelState.BOOKED.value:
+            if row.order_state == OrderState.CANCELLED.value:
                 raise_finding(session, "cancelled_but_booked", f"{row.order_remote}/{row.number}", now_ms=now_ms)
-    return dropped
+            continue
+        if row.claimed:
+            continue
+        left = _trim(session, row.id, by_id[row.order_id])
+        if left == 0 or row.order_state in _NOTHING_TO_SHIP:
+            session.execute(_GIVE_UP, {"p": row.id, "now": now_ms})
+            session.execute(_FREE_UNITS, {"p": row.id})
+
+
+def _trim(session: Session, parcel_id: int, work: OrderWork) -> int:
+    """Take units that nobody wants any more out of an unbooked parcel; returns how many stay."""
+    units = session.execute(
+        text("SELECT line_id, unit_key FROM parcel_unit WHERE parcel_id = :p AND live"), {"p": parcel_id}
+    ).all()
+    stay = 0
+    for line in work.lines:
+        mine = [unit.unit_key for unit in units if unit.line_id == line.id]
+        wanted = [unit for unit in line.line.units if unit.stage is not UnitStage.CANCELLED]
+        names = {unit.key for unit in wanted if unit.key}
+        if names or line.line.named:
+            drop = [key for key in mine if key not in names]
+        else:
+            room = max(sum(unit.count for unit in wanted) - line.left.count, 0)
+            drop = sorted(mine, key=lambda key: int(key.removeprefix("#")))[room:]
+        for key in drop:
+            session.execute(
+                text("UPDATE parcel_unit SET live = FALSE WHERE parcel_id = :p AND line_id = :l AND unit_key = :k"),
+                {"p": parcel_id, "l": line.id, "k": key},
+            )
+        stay += len(mine) - len(drop)
+    return stay
 
 
 def _ms(instant: datetime | None) -> int | None:
