@@ -22,7 +22,7 @@ from rich.live import Live
 from .books import open_ledger
 from .house import House, HouseError
 from .judge import Verdict, judge
-from .scenario import Scenario
+from .scenario import CHANNELS, LEDGER_NAME, Scenario
 from .screen import Glance, draw, look, plain_line, self_check
 
 SETTLE_S_MAX = 20.0
@@ -30,6 +30,7 @@ LOOK_S = 0.5
 PLAIN_LOOK_S = 5.0
 JUDGE_S = 1.0
 PLAIN_WIDTH = 140
+INTERRUPTED = 130
 REPORT_NAME = "demo-report.html"
 
 
@@ -44,13 +45,16 @@ def run_demo(
     console = Console(quiet=json)
     if not console.is_terminal:
         console = Console(quiet=json, width=PLAIN_WIDTH)
+    report_path = (keep or Path.cwd()).absolute() / REPORT_NAME
     with _directory(keep) as directory:
-        report_path = (keep or Path.cwd()) / REPORT_NAME
         try:
             verdict, report = _play(console, directory, seconds, seed, off, report_path)
         except HouseError as failure:
             Console(stderr=True).print(f"The demo could not run: {failure}", style="red", markup=False)
             return 1
+        except KeyboardInterrupt:
+            Console(stderr=True).print("Interrupted: the daemon was stopped, nothing was judged.")
+            return INTERRUPTED
         if json:
             print(jsonlib.dumps(verdict.as_json(), indent=2))  # noqa: T201 - the output that a script reads
         else:
@@ -76,6 +80,10 @@ def _play(
 ) -> tuple[Verdict, str]:
     logging.getLogger("sellersync.sandbox").addHandler(logging.NullHandler())
     closed = {off} if off else set()
+    if not closed <= CHANNELS.keys():
+        raise HouseError(f"there is no channel {off} to switch off; there are {', '.join(CHANNELS)}")
+    if (directory / LEDGER_NAME).exists():
+        raise HouseError(f"{directory} holds the ledger of an earlier run; name another directory")
     with Scenario(directory, seed=seed, seconds=float(seconds), clock=time.time, off=closed) as scenario:
         house = House(scenario.config_path)
         console.print(f"Opening the shop in {directory}: authorising, reading listings, counting the shelf ...")
@@ -83,6 +91,7 @@ def _play(
             grants={slug: path for slug in scenario.channels if (path := scenario.grant_path(slug)) is not None},
             counts=scenario.counts_path,
             bundles=scenario.bundle_listings(),
+            all_reachable=not closed,
         )
         house.start()
         try:

@@ -63,13 +63,14 @@ class House:
         grants: Mapping[str, Path],
         counts: Path,
         bundles: Sequence[tuple[str, str, Mapping[str, int]]],
+        all_reachable: bool = True,
     ) -> None:
         """What a seller does on the first day: make the ledger, authorise the channels, read the listings, count the shelf, map the
-        bundles."""
+        bundles. Without `all_reachable` the reading may fail in part: the others' listings are read nevertheless."""
         self.run("init")
         for slug, path in grants.items():
             self.run("auth", "import", slug, "--file", str(path))
-        self.run("listings", "pull")
+        self.run("listings", "pull", check=all_reachable)
         self.run("stock", "count", "--file", str(counts), "--yes")
         for slug, remote_key, parts in bundles:
             self.run("listings", "map", slug, remote_key, *(f"{sku}={quantity}" for sku, quantity in parts.items()))

@@ -24,6 +24,7 @@ from .shelves import Catalogue, coffee_and_batik, fill_shelves
 CHANNELS = {"tokopedia": "tokopedia", "shopee": "shopee", "lazada": "lazada", "toko": "woocommerce"}
 COURIERS = {"biteship": "biteship"}
 OWN_SITES = frozenset({"toko"})
+LEDGER_NAME = "ledger.db"
 LATENCY_S = 0.02
 WAYBILL_DELAY_S = 1.0
 
@@ -156,7 +157,7 @@ class Scenario:
 
     @property
     def ledger_path(self) -> Path:
-        return self.directory / "ledger.db"
+        return self.directory / LEDGER_NAME
 
     @property
     def counts_path(self) -> Path:
