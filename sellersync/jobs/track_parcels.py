@@ -9,7 +9,7 @@ from sellersync.domain.parcels import RemoteParcel
 from sellersync.store import bookings
 from sellersync.store.bookings import TrackedParcel
 
-from .courier_booking import CourierTrouble, as_remote, calling
+from .courier_attempt import CourierTrouble, as_remote, calling
 from .world import Run, Shop, World, paused, running
 
 JOB = "track_parcels"
