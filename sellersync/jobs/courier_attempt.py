@@ -269,7 +269,7 @@ def _differs(booking: Booking, request: BookingRequest) -> str:
 async def for_a_person(world: World, claim_id: int, why: str, run: Run) -> None:
     run.count("for_afor_a_person")
     await world.ledger.write(
-        lambda session: bookings.settle_byfor_a_person(session, claim_id, why, now_ms=world.ledger.now_ms()),
+        lambda session: bookings.settle_by_person(session, claim_id, why, now_ms=world.ledger.now_ms()),
         name="settlefor_a_person",
     )
 
