@@ -1,0 +1,83 @@
+"""The command that settles each kind of finding, and which kinds come first. Sentences stand in `words_id` and `words_en`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .model import Need
+
+EVERYTHING = "sellersync report --json"
+"""Lists every open finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`command` settles one finding, or shows what a person needs in order to settle it elsewhere; `listing` shows all of its kind."""
+
+    command: Callable[[Need], str]
+    listing: str = EVERYTHING
+
+
+def _q(need: Need, key: str = "") -> str:
+    """A value of the finding, quoted for a shell; the CLI's own name of the argument where the value is not known."""
+    value = str(need.details.get(key) or "") if key else need.subject
+    return shlex.quote(value) if value else (key or "subject").upper()
+
+
+def _channel(need: Need) -> str:
+    return shlex.quote(need.channel) if need.channel else "CHANNEL"
+
+
+def _order(need: Need) -> str:
+    return f"sellersync orders show {_q(need, 'order')}"
+
+
+def _map(need: Need) -> str:
+    return f"sellersync listings map {_channel(need)} {_q(need)} SKU=1"
+
+
+SETTLED: dict[str, Settled] = {
+    "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
+    "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
+    "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
+    "booking_unsettled": Settled(_order),
+    "booking_refused": Settled(_order),
+    "cancelled_but_booked": Settled(_order),
+    "unit_in_two_parcels": Settled(_order),
+    "sudden_zero": Settled(lambda need: f"sellersync stock agree-zero {_channel(need)}"),
+    "channel_trouble": Settled(lambda need: f"sellersync sync pull --channel {_channel(need)}", "sellersync status"),
+    "first_walk_unclear": Settled(lambda need: f"sellersync orders accept {_channel(need)}"),
+    "order_unreadable": Settled(lambda need: f"sellersync orders show {_q(need)}"),
+    "row_unreadable": Settled(lambda need: f"sellersync sync pull --channel {_channel(need)}"),
+    "unmapped_listing": Settled(_map, "sellersync listings unmapped"),
+    "unmapped_location": Settled(lambda need: f"sellersync sync pull --channel {_channel(need)}"),
+    "order_gone": Settled(lambda need: f"sellersync orders show {_q(need)}"),
+    "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
+    "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
+    "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
+    "uncounted": Settled(lambda need: f"sellersync stock count --from-channel {_channel(need)}"),
+    "return_open": Settled(_order),
+    "return_due": Settled(_order),
+    "bug": Settled(lambda need: "sellersync status", "sellersync status"),
+}
+"""Finding kind -> how it is settled, the most urgent kind first."""
+
+_UNKNOWN_KIND = Settled(lambda need: "sellersync status", "sellersync status")
+_PLACES = {kind: place for place, kind in enumerate(SETTLED)}
+
+
+def urgency(kind: str) -> int:
+    """Place of a kind on the page; a kind that this version does not know comes first, because nobody can say what it means."""
+    return _PLACES.get(kind, -1)
+
+
+def command(need: Need) -> str:
+    """The command line that settles a finding."""
+    return SETTLED.get(need.kind, _UNKNOWN_KIND).command(need)
+
+
+def listing(kind: str) -> str:
+    """The command line that shows all findings of a kind."""
+    return SETTLED.get(kind, _UNKNOWN_KIND).listing

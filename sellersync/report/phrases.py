@@ -1,0 +1,19 @@
+"""The shape of the words for a finding, the same in every language."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class FindingWords(NamedTuple):
+    """Words of one finding kind. `item` is a template of the finding's own values: `{channel}`, `{subject}` and its details, besides
+    `{reject}` and `{return_state}`, their classes in words."""
+
+    title: str
+    """What is wrong, for all findings of the kind."""
+    item: str
+    """One finding."""
+    todo: str
+    """What a person does; the command follows."""
+    effect: str
+    """What happens until then."""

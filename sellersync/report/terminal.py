@@ -1,0 +1,133 @@
+"""The page on a terminal, drawn with rich; plain and narrow where the terminal is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.rule import Rule
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from .model import Report
+from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone, lay_out
+
+_STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim"}
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+CELL_BAR_CHARS = 8
+STACK_BELOW_CHARS = 60
+"""On a narrower terminal each row of a table is written as lines of its own."""
+
+
+def render_terminal(report: Report, console: Console) -> None:
+    """Print the report. Nothing in it is read as markup."""
+    page = lay_out(report)
+    console.print(Rule(Text(f"{page.title} · {page.shop_name}", style="bold"), align="left"))
+    console.print(Text(page.day, style="bold"))
+    console.print(Text(page.scope, style="dim"))
+    console.print(Text(page.verdict, style=_STYLES[page.verdict_tone]))
+    for section in page.sections:
+        console.print(_section(section, console.width))
+    console.print()
+    console.print(Text(page.footer, style="dim"))
+
+
+def _section(section: Section, width: int) -> RenderableType:
+    title = Text(section.title, style=_STYLES[section.tone] or "bold")
+    blocks = [_block(block, width) for block in section.blocks]
+    return Group(Text(""), Rule(title, align="left", style="dim"), *blocks)
+
+
+def _block(block: Block, width: int) -> RenderableType:
+    if isinstance(block, Tiles):
+        return _tiles(block)
+    if isinstance(block, Table):
+        return _stacked(block) if width < STACK_BELOW_CHARS else _table(block)
+    if isinstance(block, Bars):
+        return _bars(block)
+    if isinstance(block, NeedBlock):
+        return _need(block)
+    return Text(block.text, style=_STYLES[block.tone])
+
+
+def _tiles(block: Tiles) -> RenderableType:
+    lines = []
+    for tile in block.tiles:
+        line = Text(f"{tile.label}: ")
+        line.append(tile.value, style=_STYLES[tile.tone] or "bold")
+        if tile.note:
+            line.append(f"  ({tile.note})", style="dim")
+        lines.append(line)
+    return Group(*lines)
+
+
+def _table(block: Table) -> RenderableType:
+    table = RichTable(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        title=Text(block.caption, style="bold") if block.caption else None,
+        title_justify="left",
+        show_footer=False,
+    )
+    for column in block.columns:
+        table.add_column(Text(column.label), justify="right" if column.numeric else "left", overflow="fold")
+    last = len(block.rows) - 1
+    for place, row in enumerate(block.rows):
+        if block.total and place == last:
+            table.add_section()
+        table.add_row(*(_cell(cell) for cell in row), style="bold" if block.total and place == last else None)
+    return Group(table, Text(block.more, style="dim")) if block.more else table
+
+
+def _stacked(block: Table) -> RenderableType:
+    lines = [Text(block.caption, style="bold")] if block.caption else []
+    for row in block.rows:
+        for column, cell in zip(block.columns, row, strict=True):
+            line = Text(f"{column.label}: ", style="dim")
+            line.append_text(_cell(cell))
+            lines.append(line)
+        lines.append(Text(""))
+    if block.more:
+        lines.append(Text(block.more, style="dim"))
+    return Group(*lines)
+
+
+def _cell(cell: Cell) -> Text:
+    text = Text(cell.text, style=_STYLES[cell.tone])
+    if cell.share is None:
+        return text
+    bar = "█" * round(cell.share * CELL_BAR_CHARS)
+    return Text.assemble((bar, "cyan"), " " if bar else "", text)
+
+
+def _bars(block: Bars) -> RenderableType:
+    columns = "".join(_column(bar.share) * 2 + " " for bar in block.bars)
+    labels = " ".join(bar.label for bar in block.bars)
+    return Group(
+        Text(block.caption, style="bold"),
+        Text(columns.rstrip(), style="cyan", no_wrap=True, overflow="crop"),
+        Text(labels, style="dim", no_wrap=True, overflow="crop"),
+    )
+
+
+def _column(share: float) -> str:
+    if share <= 0:
+        return _BLOCKS[0]
+    return _BLOCKS[max(1, round(share * (len(_BLOCKS) - 1)))]
+
+
+def _need(block: NeedBlock) -> RenderableType:
+    head = Text.assemble((f"{block.count} × ", "bold red"), (block.title, "bold"))
+    about = [Text(sentence, style="dim") for sentence in (block.effect, block.todo) if sentence]
+    items: list[RenderableType] = []
+    for item in block.items:
+        line = Text(f"• {item.text}")
+        when: Sequence[tuple[str, str]] = [(f"  {item.when}", "dim")]
+        if item.due:
+            when = [*when, ("  ", ""), (item.due, "bold red" if item.overdue else "yellow")]
+        items += [line, Text.assemble(*when), Text(f"  $ {item.command}", style="cyan")]
+    if block.more:
+        items.append(Text.assemble((f"  {block.more} ", "dim"), (f"$ {block.more_command}", "cyan")))
+    return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in [*about, *items]), Text(""))
