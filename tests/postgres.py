@@ -65,11 +65,12 @@ class Server:
             )
         self._wait()
 
-    def new_url(self) -> str:
-        """The URL of a fresh, empty database."""
+    def new_url(self, *, template_url: str = "") -> str:
+        """The URL of a fresh database: empty, or a copy of one that nobody is connected to."""
         self._databases += 1
         name = f"t{self._databases}"
-        self._call("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "tester", name)
+        like = ("-T", template_url.rpartition("/")[2]) if template_url else ()
+        self._call("createdb", "-h", "127.0.0.1", "-p", str(self._port), "-U", "tester", *like, name)
         return f"postgresql+psycopg://tester@127.0.0.1:{self._port}/{name}"
 
     def stop(self) -> None:

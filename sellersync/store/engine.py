@@ -14,6 +14,8 @@ from sqlmodel import create_engine
 from sellersync.domain.errors import ConfigError
 
 BUSY_TIMEOUT_MS = 5_000
+"""How long a write waits for another process's lock, on both engines."""
+CONNECT_TIMEOUT_S = 10
 SAFE_SQLITE = (3, 51, 3)
 """SQLite 3.7.0 to 3.51.2 have a race that can corrupt a WAL database when its log is reset."""
 
@@ -64,6 +66,7 @@ def open_writer(url: URL) -> Engine:
             poolclass=QueuePool,
             pool_size=1,
             max_overflow=3,
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         _sqlite_pragmas(engine, read_only=False)
@@ -81,6 +84,7 @@ def open_reader(url: URL) -> Engine:
             poolclass=QueuePool,
             pool_size=2,
             max_overflow=4,
+            hide_parameters=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
         _sqlite_pragmas(engine, read_only=True)
@@ -102,7 +106,12 @@ def _open_postgresql(url: URL, *, isolation_level: str, read_only: bool) -> Engi
         pool_size=2,
         max_overflow=4,
         pool_pre_ping=True,
-        connect_args={"options": "-c default_transaction_read_only=on"} if read_only else {},
+        hide_parameters=True,
+        connect_args={
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "options": f"-c lock_timeout={BUSY_TIMEOUT_MS}"
+            + (" -c default_transaction_read_only=on" if read_only else ""),
+        },
     )
 
 

@@ -25,6 +25,12 @@ T = TypeVar("T")
 RERUNS_MAX = 40
 RERUN_WAIT_S_MAX = 0.2
 _RERUN_SQLSTATES = frozenset({"40001", "40P01", "23505"})  # serialisation failure, deadlock, unique collision
+_LOCK_TIMEOUT = "55P03"
+_DISK_FULL = "53100"
+_HAS_META = "SELECT 1 WHERE to_regclass('meta') IS NOT NULL"
+_SERVER_GONE = frozenset(
+    {"08", "53", "57"}
+)  # classes: connection, resources (too many connections), operator (shutdown)
 DIE_AT = os.environ.get("SELLERSYNC_DIE_AT", "")
 
 
@@ -102,9 +108,12 @@ class Ledger:
         raise AssertionError("unreachable")
 
     def read_now(self, fn: Callable[[Session], T]) -> T:
-        """`read` for callers without an event loop."""
-        with Session(self._reader, expire_on_commit=False) as session:
-            return fn(session)
+        """`read` for callers without an event loop. Raises `Temporary` when the database does not answer."""
+        try:
+            with Session(self._reader, expire_on_commit=False) as session:
+                return fn(session)
+        except DBAPIError as failure:
+            raise self._sentence(failure) from failure
 
     def close(self) -> None:
         """Wait for queued writes and close all connections."""
@@ -129,12 +138,22 @@ class Ledger:
         return getattr(failure.orig, "sqlstate", None) in _RERUN_SQLSTATES
 
     def _sentence(self, failure: DBAPIError) -> Exception:
-        if isinstance(failure, OperationalError) and "locked" in str(failure.orig):
-            return Temporary("another process holds the ledger; try again in a moment")
+        """What the caller must do about a database error; a bug of ours (a broken constraint, bad SQL) stays what it is."""
+        said, code = str(failure.orig), getattr(failure.orig, "sqlstate", None) or ""
+        if "no such table" in said or code == "42P01":
+            return ConfigError([f"the ledger at {self.describe()} is empty: run `sellersync init` once"])
         if isinstance(failure, IntegrityError):
             return failure
-        if "no such table" in str(failure.orig) or getattr(failure.orig, "sqlstate", "") == "42P01":
-            return ConfigError([f"the ledger at {self.describe()} is empty: run `sellersync init` once"])
+        if "database is locked" in said or code == _LOCK_TIMEOUT:
+            return Temporary("another process holds the ledger; try again in a moment")
+        if code in _RERUN_SQLSTATES:
+            return Temporary("too many processes write to the ledger at once; try again in a moment")
+        if "disk is full" in said or code == _DISK_FULL:
+            return Temporary(f"no space is left for the ledger at {self.describe()}; nothing was written")
+        if "disk I/O error" in said:
+            return Temporary(f"the disk of the ledger at {self.describe()} reports an error; nothing was written")
+        if not self.sqlite and isinstance(failure, OperationalError) and (not code or code[:2] in _SERVER_GONE):
+            return Temporary(f"the database at {self.describe()} does not answer")
         return failure
 
     def describe(self) -> str:
@@ -143,9 +162,5 @@ class Ledger:
 
     def is_ready(self) -> bool:
         """Has the schema been created?"""
-        with self._reader.connect() as connection:
-            if self.sqlite:
-                found = connection.execute(text("SELECT 1 FROM sqlite_master WHERE name = 'meta'")).first()
-            else:
-                found = connection.execute(text("SELECT 1 WHERE to_regclass('meta') IS NOT NULL")).first()
-            return found is not None
+        query = "SELECT 1 FROM sqlite_master WHERE name = 'meta'" if self.sqlite else _HAS_META
+        return self.read_now(lambda session: session.execute(text(query)).first() is not None)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from pathlib import Path
 
 from sqlalchemy import text
 
 from sellersync.domain.errors import ConfigError
 
-from .engine import open_writer, parse_url
+from .engine import open_writer, parse_url, sqlite_module
 from .ledger import Ledger
 from .pages import new_epoch
 from .work import get_meta, set_meta
@@ -35,7 +35,7 @@ def upgrade(url: str, *, target: str = "head") -> tuple[str, str]:
         if before == HEAD and target == "head":
             return before, before
         if before and parsed.get_backend_name() == "sqlite":
-            shutil.copy2(str(parsed.database), f"{parsed.database}.before-{HEAD}")
+            _copy_sqlite(Path(str(parsed.database)), Path(f"{parsed.database}.before-{HEAD}"))
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with engine.begin() as connection:
@@ -44,6 +44,28 @@ def upgrade(url: str, *, target: str = "head") -> tuple[str, str]:
         return before, _version(engine)
     finally:
         engine.dispose()
+
+
+def _copy_sqlite(source: Path, copy: Path) -> None:
+    """A whole copy of a database, what still lies in its write-ahead log included; an older copy stays until the new one is durable."""
+    unfinished = copy.with_name(copy.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    connection = sqlite_module().connect(source)
+    try:
+        connection.execute("VACUUM INTO ?", (str(unfinished),))
+    finally:
+        connection.close()
+    _sync(unfinished)
+    os.replace(unfinished, copy)
+    _sync(copy.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _version(engine: object) -> str:
