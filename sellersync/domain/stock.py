@@ -130,16 +130,23 @@ class Position:
 PositionKey = tuple[int, int]  # (sku id, warehouse id)
 
 
+def demand(
+    wanted: dict[PositionKey, Position], stock: LineStock, components: Iterable[Component], warehouse_id: int
+) -> None:
+    """Add what one line wants to the order's wish."""
+    for component in components:
+        key = (component.sku_id, warehouse_id)
+        own = Position(stock.reserved * component.quantity, stock.shipped * component.quantity)
+        known = wanted.get(key)
+        wanted[key] = own if known is None else known + own
+
+
 def project(lines: Iterable[ResolvedLine], *, hold_expired: bool = False) -> dict[PositionKey, Position]:
     """The whole order's wish: units per (SKU, warehouse), summed over lines, so that a bundle and a single share one demand."""
     wanted: dict[PositionKey, Position] = {}
     for resolved in lines:
         stock = line_stock(resolved.line, resolved.left, hold_expired=hold_expired)
-        for component in resolved.components:
-            key = (component.sku_id, resolved.warehouse_id)
-            wanted[key] = wanted.get(key, Position()) + Position(
-                stock.reserved * component.quantity, stock.shipped * component.quantity
-            )
+        demand(wanted, stock, resolved.components, resolved.warehouse_id)
     return wanted
 
 

@@ -6,12 +6,12 @@ Everything is done for the whole page at once, one statement per kind: a page of
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from sellersync.domain.ids import content_digest
@@ -31,8 +31,9 @@ from sellersync.domain.orders import (
 from sellersync.domain.stock import Component, Left
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
+from .bulk import insert_many, run_many
 from .findings import close_many, open_subjects, raise_finding
-from .parcels import adopt_parcels, drop_unwanted_parcels, left_by_parcels
+from .parcels import adopt_parcels, left_by_parcels, tidy_own_parcels
 from .posting import (
     LineWork,
     OrderWork,
@@ -40,6 +41,7 @@ from .posting import (
     kept_outside,
     load_components,
     load_works,
+    pack,
     pack_units,
     post_orders,
     save_lines,
@@ -126,14 +128,15 @@ def record_orders(
     fresh = [item for item in work_on if item.first]
     known = [item for item in work_on if not item.first]
     _insert_orders(session, rules, fresh, read_ms=read_ms, now_ms=now_ms)
-    _insert_lines(session, rules, catalogue, [(item, item.order.lines) for item in fresh])
+    new_lines = [_new_line(item, line, rules, catalogue) for item in fresh for line in item.order.lines]
     _update_orders(session, known, read_ms=read_ms, now_ms=now_ms)
-    _merge_known(session, rules, catalogue, known)
+    new_lines += _merge_known(session, rules, catalogue, known)
     works = [item.work for item in work_on if item.work is not None]
     for item, work in zip(work_on, works, strict=True):
         left_by_parcels(work, item.order.parcels)
     posted = post_orders(session, works, now_ms=now_ms)
     save_lines(session, (line for work in works for line in work.lines if line.id))
+    _insert_lines(session, new_lines)
     _seal_buyers(session, work_on, vault=vault, now_ms=now_ms)
     _forget_expected(session, rules, work_on)
     adopt_parcels(
@@ -142,8 +145,7 @@ def record_orders(
         [(work, item.order) for item, work in zip(work_on, works, strict=True)],
         now_ms=now_ms,
     )
-    cancelled = [item.work.id for item in known if item.work is not None and item.order.state is OrderState.CANCELLED]
-    drop_unwanted_parcels(session, cancelled, now_ms=now_ms)
+    tidy_own_parcels(session, [item.work for item in known if item.work is not None], now_ms=now_ms)
     open_due_returns(session, works, now_ms=now_ms)
     result.parked_lines = _note_problems(session, rules, work_on, now_ms=now_ms)
     result.first, result.newer, result.movements = len(fresh), len(known), posted.movements
@@ -173,22 +175,24 @@ def _digest(order: Order) -> str:
     return content_digest(repr((head, more, lines, parcels, sealed)))
 
 
+_VERSION = "id, remote_id, updated_ms, read_started_ms, digest, state, paid_ms, hold_expired, shipped_ms, posted_rev"
+
+
 def _known_rows(session: Session, channel_id: int, incoming: Sequence[_Incoming]) -> None:
     by_id = {item.order.remote_id: item for item in incoming}
-    ids = list(by_id)
-    for start in range(0, len(ids), 200):
-        chunk = ids[start : start + 200]
-        names = {f"r{number}": remote_id for number, remote_id in enumerate(chunk)}
+    for row in _rows_of(session, _VERSION, channel_id, incoming):
+        by_id[row.remote_id].row = row
+
+
+def _rows_of(session: Session, columns: str, channel_id: int, items: Sequence[_Incoming]) -> Iterator[Any]:
+    """The rows that the ledger holds of these orders."""
+    for start in range(0, len(items), 200):
+        names = {f"r{number}": item.order.remote_id for number, item in enumerate(items[start : start + 200])}
         marks = ",".join(f":{name}" for name in names)
-        rows = session.connection().execute(
-            text(
-                "SELECT id, remote_id, updated_ms, read_started_ms, digest, state, paid_ms, hold_expired, shipped_ms, posted_rev "
-                f"FROM sales_order WHERE channel_id = :c AND remote_id IN ({marks})"
-            ),
+        yield from session.connection().execute(
+            text(f"SELECT {columns} FROM sales_order WHERE channel_id = :c AND remote_id IN ({marks})"),
             {"c": channel_id, **names},
         )
-        for row in rows:
-            by_id[row.remote_id].row = row
 
 
 def _freshness(item: _Incoming, read_started_at: datetime) -> Freshness:
@@ -278,72 +282,72 @@ def _insert_orders(
     fixed = {"channel_id": rules.channel_id, "read_started_ms": read_ms, "seen_ms": now_ms, "changed_ms": now_ms,
              "hold_expired": False, "posted_rev": 0, "gone": ""}  # fmt: skip
     values = [{"remote_id": item.order.remote_id, **_order_values(item), **fixed} for item in fresh]
-    ids = (
-        session.connection()
-        .execute(insert(_ORDER).returning(_ORDER.c.id, sort_by_parameter_order=True), values)
-        .scalars()
-        .all()
-    )
-    for item, order_id in zip(fresh, ids, strict=True):
+    insert_many(session, _ORDER, values)
+    ids: dict[str, int] = {row.remote_id: row.id for row in _rows_of(session, "id, remote_id", rules.channel_id, fresh)}
+    for item in fresh:
         order = item.order
-        item.work = OrderWork(order_id, 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [])
+        item.work = OrderWork(ids[order.remote_id], 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [])
 
 
-def _insert_lines(
-    session: Session,
-    rules: ChannelRules,
-    catalogue: _Catalogue,
-    additions: Sequence[tuple[_Incoming, Sequence[OrderLine]]],
-) -> None:
-    values: list[dict[str, Any]] = []
-    lines: list[tuple[_Incoming, LineWork]] = []
-    for item, new_lines in additions:
-        work = item.work
-        assert work is not None
-        for line in new_lines:
-            recipe_id = catalogue.recipe_of.get(line.listing) if line.ours else None
-            warehouse_id = rules.warehouse_of(line.location)
-            target_id = catalogue.target(line)
-            components = catalogue.components.get(recipe_id) if recipe_id is not None else None
-            values.append(
-                {
-                    "order_id": work.id,
-                    "line_key": line.key,
-                    "aliases": json.dumps(_all_keys(line)),
-                    "listing_key": line.listing,
-                    "target_key": line.target or line.listing,
-                    "location": line.location,
-                    "seller_sku": line.seller_sku,
-                    "title": line.title,
-                    "quantity": line.quantity,
-                    "unit_price": line.unit_price,
-                    "ours": line.ours,
-                    "units": pack_units(line.units),
-                    "left_count": 0,
-                    "left_keys": "[]",
-                    "return_due": 0,
-                    "recipe_id": recipe_id,
-                    "warehouse_id": warehouse_id,
-                    "target_id": target_id,
-                    "held_outside": 0,
-                    "on_shelf": 0,
-                }
-            )
-            line_work = LineWork(0, line, Left(), components, warehouse_id)
-            work.lines.append(line_work)
-            lines.append((item, line_work))
-            if target_id is not None and line.ours:
-                item.changes.setdefault(target_id, []).extend(_first_effects(item.order, line))
-    if not values:
+@dataclass(slots=True)
+class _NewLine:
+    """A line that is not in the database yet: inserted after posting, with what posting computed for it."""
+
+    order_id: int
+    work: LineWork
+    recipe_id: int | None
+    target_id: int | None
+
+    def values(self) -> dict[str, Any]:
+        work, line = self.work, self.work.line
+        return {
+            "order_id": self.order_id,
+            "line_key": line.key,
+            "aliases": pack(_all_keys(line)),
+            "listing_key": line.listing,
+            "target_key": line.target or line.listing,
+            "location": line.location,
+            "seller_sku": line.seller_sku,
+            "title": line.title,
+            "quantity": line.quantity,
+            "unit_price": line.unit_price,
+            "ours": line.ours,
+            "units": pack_units(line.units),
+            "left_count": work.left.count,
+            "left_keys": pack(sorted(work.left.keys)),
+            "return_due": work.return_due,
+            "recipe_id": self.recipe_id,
+            "warehouse_id": work.warehouse_id,
+            "target_id": self.target_id,
+            "held_outside": work.held_outside,
+            "on_shelf": work.on_shelf,
+        }
+
+
+def _new_line(item: _Incoming, line: OrderLine, rules: ChannelRules, catalogue: _Catalogue) -> _NewLine:
+    """Resolve a line that the ledger sees for the first time and add it to its order's work."""
+    assert item.work is not None
+    recipe_id = catalogue.recipe_of.get(line.listing) if line.ours else None
+    components = catalogue.components.get(recipe_id) if recipe_id is not None else None
+    target_id = catalogue.target(line)
+    work = LineWork(0, line, Left(), components, rules.warehouse_of(line.location))
+    item.work.lines.append(work)
+    if target_id is not None and line.ours:
+        item.changes.setdefault(target_id, []).extend(_first_effects(item.order, line))
+    return _NewLine(item.work.id, work, recipe_id, target_id)
+
+
+def _insert_lines(session: Session, lines: Sequence[_NewLine]) -> None:
+    if not lines:
         return
-    ids = (
-        session.connection()
-        .execute(insert(_LINE).returning(_LINE.c.id, sort_by_parameter_order=True), values)
-        .scalars()
-        .all()
+    insert_many(session, _LINE, [line.values() for line in lines])
+    order_ids = in_list({line.order_id for line in lines})
+    rows = session.connection().execute(
+        text(f"SELECT order_id, line_key, id FROM order_line WHERE order_id IN ({order_ids})")
     )
-    for (_, line_work), line_id in zip(lines, ids, strict=True):
-        line_work.id = line_id
+    ids = {(order_id, line_key): line_id for order_id, line_key, line_id in rows}
+    for line in lines:
+        line.work.id = ids[line.order_id, line.work.line.key]
 
 
 def _first_effects(order: Order, line: OrderLine) -> list[OwnOrderChange]:
@@ -365,11 +369,14 @@ def _update_orders(session: Session, known: Sequence[_Incoming], *, read_ms: int
     session.connection().execute(_UPDATE_ORDER, values)
 
 
-def _merge_known(session: Session, rules: ChannelRules, catalogue: _Catalogue, known: Sequence[_Incoming]) -> None:
+def _merge_known(
+    session: Session, rules: ChannelRules, catalogue: _Catalogue, known: Sequence[_Incoming]
+) -> list[_NewLine]:
+    """Bring the lines of known orders to this version. Returns those that are new in it."""
     if not known:
-        return
+        return []
     works = load_works(session, [item.row.id for item in known])
-    additions: list[tuple[_Incoming, Sequence[OrderLine]]] = []
+    additions: list[_NewLine] = []
     aliases: list[dict[str, Any]] = []
     for item in known:
         order = item.order
@@ -394,15 +401,14 @@ def _merge_known(session: Session, rules: ChannelRules, catalogue: _Catalogue, k
             if index not in seen and order.lines:
                 _note_change(item, state.line, removed := _removed(state.line), catalogue)
                 state.line = removed
-        if new_lines:
-            additions.append((item, new_lines))
+        additions.extend(_new_line(item, line, rules, catalogue) for line in new_lines)
         if bool(item.row.hold_expired) != work.hold_expired:
             session.execute(
                 text("UPDATE sales_order SET hold_expired = :h WHERE id = :i"), {"h": work.hold_expired, "i": work.id}
             )
     if aliases:
         session.connection().execute(text("UPDATE order_line SET aliases = :aliases WHERE id = :i"), aliases)
-    _insert_lines(session, rules, catalogue, additions)
+    return additions
 
 
 def _removed(line: OrderLine) -> OrderLine:
@@ -471,11 +477,8 @@ def _seal_buyers(session: Session, items: Sequence[_Incoming], *, vault: Vault, 
         if buyer is None or item.work is None:
             continue
         fields = {name: getattr(buyer, name) for name in buyer.__slots__}
-        values.append(
-            {"o": item.work.id, "sealed": vault.seal_json(fields, BUYER_PURPOSE), "masked": buyer.masked, "now": now_ms}
-        )
-    if values:
-        session.connection().execute(_UPSERT_BUYER, values)
+        values.append((item.work.id, vault.seal_json(fields, BUYER_PURPOSE), buyer.masked, now_ms))
+    run_many(session, _UPSERT_BUYER, values)
 
 
 def _note_problems(session: Session, rules: ChannelRules, items: Sequence[_Incoming], *, now_ms: int) -> int:
@@ -537,7 +540,7 @@ _UPDATE_ORDER = text(
     "courier_service = :courier_service, cancel_by = :cancel_by, cancel_reason = :cancel_reason, problems = :problems, "
     "changed_ms = :now, gone = '' WHERE id = :i"
 )
-_UPSERT_BUYER = text(
-    "INSERT INTO buyer (order_id, sealed, masked, stored_ms) VALUES (:o, :sealed, :masked, :now) "
+_UPSERT_BUYER = (
+    "INSERT INTO buyer (order_id, sealed, masked, stored_ms) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (order_id) DO UPDATE SET sealed = excluded.sealed, masked = excluded.masked, stored_ms = excluded.stored_ms"
 )

@@ -7,11 +7,11 @@ their movements with a cause, a revision and a leg, so that the same cause can n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlmodel import Session
 
 from sellersync.domain.orders import Excluded, OrderLine, Unit, UnitStage
@@ -22,18 +22,19 @@ from sellersync.domain.stock import (
     Leg,
     Position,
     PositionKey,
-    ResolvedLine,
+    demand,
     late_correction,
     legs,
     line_stock,
-    project,
     shelf_change,
 )
 
+from .bulk import insert_many, run_many
 from .findings import keep_findings
 from .tables import NO_WAREHOUSE, Movement
 
 _MOVEMENT = Movement.__table__  # type: ignore[attr-defined]
+NOTHING = Position()
 
 
 @dataclass(slots=True)
@@ -86,8 +87,8 @@ class _Row:
 def post_orders(session: Session, works: Sequence[OrderWork], *, now_ms: int, who: str = "sync") -> Posted:
     """Post the difference between what these orders want of the shelf and what is posted for them."""
     rows: list[_Row] = []
-    positions: list[dict[str, int]] = []
-    revisions: list[dict[str, int]] = []
+    positions: list[tuple[int, ...]] = []
+    revisions: dict[int, list[int]] = {}  # new revision -> orders
     for work in works:
         wanted = _wanted(work)
         steps = legs(work.posted, wanted)
@@ -97,21 +98,21 @@ def post_orders(session: Session, works: Sequence[OrderWork], *, now_ms: int, wh
         for number, leg in enumerate(steps):
             occurred = work.left_ms if leg.destination is Account.SHIPPED and work.left_ms else work.occurred_ms
             rows.append(_Row(leg, occurred, "order", work.id, revision, number, who))
-        for key in {*wanted, *work.posted}:
-            position = wanted.get(key, Position())
-            if position != work.posted.get(key, Position()):
-                positions.append(
-                    {"o": work.id, "s": key[0], "w": key[1], "reserved": position.reserved, "shipped": position.shipped}
-                )
-        revisions.append({"o": work.id, "rev": revision})
+        for key in sorted({*wanted, *work.posted}):
+            position = wanted.get(key, NOTHING)
+            if position != work.posted.get(key, NOTHING):
+                positions.append((work.id, *key, position.reserved, position.shipped))
+        revisions.setdefault(revision, []).append(work.id)
         work.revision = revision
         work.posted = wanted
     if not rows:
         return Posted()
     posted = _write(session, rows, now_ms)
-    posted.orders = len(revisions)
-    session.connection().execute(_UPSERT_POSITION, positions)
-    session.connection().execute(_SET_REVISION, revisions)
+    posted.orders = sum(len(ids) for ids in revisions.values())
+    run_many(session, _UPSERT_POSITION, positions)
+    for revision, ids in revisions.items():
+        statement = text(f"UPDATE sales_order SET posted_rev = :rev WHERE id IN ({in_list(ids)})")
+        session.connection().execute(statement, {"rev": revision})
     return posted
 
 
@@ -132,7 +133,7 @@ def post_document(
 
 
 def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
-    resolved: list[ResolvedLine] = []
+    wanted: dict[PositionKey, Position] = {}
     for line in work.lines:
         line.left = line.left.grown_by(line.line)
         stock = line_stock(line.line, line.left, hold_expired=work.hold_expired)
@@ -140,12 +141,11 @@ def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
         line.return_due = stock.return_due
         line.held_outside = min(stock.reserved, kept_outside(line.line))
         if line.components is not None and line.warehouse_id is not None:
-            resolved.append(ResolvedLine(line.line, line.left, line.components, line.warehouse_id))
-    wanted = project(resolved, hold_expired=work.hold_expired)
+            demand(wanted, stock, line.components, line.warehouse_id)
     # What is posted and no longer wanted by any line stays shipped: goods come back only by a return document.
     for key, position in work.posted.items():
-        if position.shipped > wanted.get(key, Position()).shipped:
-            wanted[key] = Position(wanted.get(key, Position()).reserved, position.shipped)
+        if position.shipped > wanted.get(key, NOTHING).shipped:
+            wanted[key] = Position(wanted.get(key, NOTHING).reserved, position.shipped)
     return wanted
 
 
@@ -157,27 +157,8 @@ def kept_outside(line: OrderLine) -> int:
 
 def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
     rows.extend(_late_corrections(session, rows))
-    values = [
-        {
-            "sku_id": row.leg.sku_id,
-            "quantity": row.leg.quantity,
-            "source": row.leg.source.value,
-            "source_warehouse_id": row.leg.source_warehouse_id or NO_WAREHOUSE,
-            "destination": row.leg.destination.value,
-            "destination_warehouse_id": row.leg.destination_warehouse_id or NO_WAREHOUSE,
-            "occurred_ms": row.occurred_ms,
-            "recorded_ms": now_ms,
-            "cause_kind": row.cause_kind,
-            "cause_id": row.cause_id,
-            "revision": row.revision,
-            "leg": row.number,
-            "reason": row.leg.reason,
-            "who": row.who,
-        }
-        for row in rows
-    ]
+    insert_many(session, _MOVEMENT, [_movement(row, now_ms) for row in rows])
     connection = session.connection()
-    connection.execute(insert(_MOVEMENT), values)
     newest = connection.execute(_NEWEST_MOVEMENT).scalar_one()
     deltas: dict[tuple[int, int, str], int] = {}
     for row in rows:
@@ -186,17 +167,32 @@ def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
         destination = (leg.sku_id, leg.destination_warehouse_id or NO_WAREHOUSE, leg.destination.value)
         deltas[source] = deltas.get(source, 0) - leg.quantity
         deltas[destination] = deltas.get(destination, 0) + leg.quantity
-    changes = [
-        {"s": sku_id, "w": warehouse_id, "a": account, "d": delta, "now": now_ms, "m": newest}
-        for (sku_id, warehouse_id, account), delta in sorted(deltas.items())
-        if delta
-    ]
-    if changes:
-        connection.execute(_ENSURE_BALANCE, changes)
-        connection.execute(_CHANGE_BALANCE, changes)
+    changes = [(key, delta) for key, delta in sorted(deltas.items()) if delta]
+    run_many(session, _ENSURE_BALANCE, [(*key, now_ms, newest) for key, _ in changes])
+    run_many(session, _CHANGE_BALANCE, [(delta, now_ms, newest, *key) for key, delta in changes])
     sku_ids = {row.leg.sku_id for row in rows}
     _note_shortages(session, sku_ids, now_ms)
-    return Posted(movements=len(values), sku_ids=sku_ids)
+    return Posted(movements=len(rows), sku_ids=sku_ids)
+
+
+def _movement(row: _Row, now_ms: int) -> dict[str, Any]:
+    leg = row.leg
+    return {
+        "sku_id": leg.sku_id,
+        "quantity": leg.quantity,
+        "source": leg.source.value,
+        "source_warehouse_id": leg.source_warehouse_id or NO_WAREHOUSE,
+        "destination": leg.destination.value,
+        "destination_warehouse_id": leg.destination_warehouse_id or NO_WAREHOUSE,
+        "occurred_ms": row.occurred_ms,
+        "recorded_ms": now_ms,
+        "cause_kind": row.cause_kind,
+        "cause_id": row.cause_id,
+        "revision": row.revision,
+        "leg": row.number,
+        "reason": leg.reason,
+        "who": row.who,
+    }
 
 
 def _late_corrections(session: Session, rows: Sequence[_Row]) -> list[_Row]:
@@ -222,9 +218,9 @@ def _late_corrections(session: Session, rows: Sequence[_Row]) -> list[_Row]:
 
 def _counts(session: Session, sku_ids: Iterable[int]) -> Mapping[tuple[int, int], list[int]]:
     found: dict[tuple[int, int], list[int]] = {}
-    for sku_id in sorted(sku_ids):
-        for warehouse_id, at_ms in session.connection().execute(_COUNTS_OF_SKU, {"s": sku_id}):
-            found.setdefault((sku_id, warehouse_id), []).append(at_ms)
+    counts = text(f"SELECT sku_id, warehouse_id, at_ms FROM count_line WHERE sku_id IN ({in_list(sku_ids)})")
+    for sku_id, warehouse_id, at_ms in session.connection().execute(counts):
+        found.setdefault((sku_id, warehouse_id), []).append(at_ms)
     return found
 
 
@@ -239,10 +235,11 @@ def _note_shortages(session: Session, sku_ids: set[int], now_ms: int) -> None:
 # ------------------------------------------------------------------------------------------------------- order lines to and from rows
 
 
+pack: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def pack_units(units: Iterable[Unit]) -> str:
-    return json.dumps(
-        [[unit.stage.value, unit.count, unit.key, unit.excluded.value] for unit in units], separators=(",", ":")
-    )
+    return pack([[unit.stage.value, unit.count, unit.key, unit.excluded.value] for unit in units])
 
 
 def unpack_units(packed: str) -> tuple[Unit, ...]:
@@ -322,7 +319,7 @@ def save_lines(session: Session, lines: Iterable[LineWork]) -> None:
             "i": line.id,
             "units": pack_units(line.line.units),
             "left_count": line.left.count,
-            "left_keys": json.dumps(sorted(line.left.keys)),
+            "left_keys": pack(sorted(line.left.keys)),
             "return_due": line.return_due,
             "held_outside": line.held_outside,
             "on_shelf": line.on_shelf,
@@ -339,20 +336,18 @@ def in_list(ids: Iterable[int]) -> str:
 
 
 _NEWEST_MOVEMENT = text("SELECT COALESCE(MAX(id), 0) FROM movement")
-_ENSURE_BALANCE = text(
-    "INSERT INTO balance (sku_id, warehouse_id, account, quantity, changed_ms, movement_id) VALUES (:s, :w, :a, 0, :now, :m) "
+_ENSURE_BALANCE = (
+    "INSERT INTO balance (sku_id, warehouse_id, account, quantity, changed_ms, movement_id) VALUES (?, ?, ?, 0, ?, ?) "
     "ON CONFLICT (sku_id, warehouse_id, account) DO NOTHING"
 )
-_CHANGE_BALANCE = text(
-    "UPDATE balance SET quantity = quantity + :d, changed_ms = :now, movement_id = :m "
-    "WHERE sku_id = :s AND warehouse_id = :w AND account = :a"
+_CHANGE_BALANCE = (
+    "UPDATE balance SET quantity = quantity + ?, changed_ms = ?, movement_id = ? "
+    "WHERE sku_id = ? AND warehouse_id = ? AND account = ?"
 )
-_UPSERT_POSITION = text(
-    "INSERT INTO order_position (order_id, sku_id, warehouse_id, reserved, shipped) VALUES (:o, :s, :w, :reserved, :shipped) "
+_UPSERT_POSITION = (
+    "INSERT INTO order_position (order_id, sku_id, warehouse_id, reserved, shipped) VALUES (?, ?, ?, ?, ?) "
     "ON CONFLICT (order_id, sku_id, warehouse_id) DO UPDATE SET reserved = excluded.reserved, shipped = excluded.shipped"
 )
-_SET_REVISION = text("UPDATE sales_order SET posted_rev = :rev WHERE id = :o")
-_COUNTS_OF_SKU = text("SELECT warehouse_id, at_ms FROM count_line WHERE sku_id = :s")
 _SHORT = text(
     "SELECT sku.code, SUM(balance.quantity) AS quantity FROM balance JOIN sku ON sku.id = balance.sku_id "
     "WHERE balance.account = 'available' AND balance.quantity < 0 GROUP BY sku.code"
