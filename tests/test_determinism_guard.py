@@ -47,10 +47,6 @@ OWNERS: dict[str, tuple[tuple[str, ...], str]] = {
         ("time.sleep", "random.Random"),
         "the writer thread backs off before it reruns a transaction that PostgreSQL refused; no result depends on it",
     ),
-    "sellersync/daemon.py": (
-        ("time.time", "time.monotonic", "asyncio.sleep"),
-        "signals, watchdog and drain happen in real time",
-    ),
     "sellersync/sandbox/scenario.py": (("secrets.token_hex",), "each demo seals its ledger with a key of its own"),
     "sellersync/sandbox/": (
         ("time.time", "time.monotonic", "time.sleep", "asyncio.sleep", "datetime.datetime.now"),

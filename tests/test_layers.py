@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *("domain", "clock", "store", "connector", "settings", "jobs", "report", "app", "daemon", "web"),
         "sandbox",  # `sellersync demo`
     ),
+    "sellersync.__main__": ("cli",),
     # beside the house
     "sellersync.sandbox": ("domain", "connector", "clock"),
     "sellersync.testing": ("domain", "connector", "sandbox"),

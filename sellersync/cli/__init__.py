@@ -1,0 +1,5 @@
+"""The command line. `main` is the console script; every noun has its module."""
+
+from .main import main
+
+__all__ = ["main"]

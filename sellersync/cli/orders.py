@@ -1,0 +1,179 @@
+"""`sellersync orders`: the order book. Buyer data is masked everywhere."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from sellersync.domain.errors import BadInput
+from sellersync.domain.times import day_bounds, shop_day, to_epoch_ms
+from sellersync.store import pages, reads_orders
+from sellersync.store.ledger import Session
+from sellersync.store.reads_orders import OrderHead, WholeOrder
+
+from .out import as_json, rupiah, say, table, when
+from .state import state_of
+from .stock import channel_named
+
+app = typer.Typer(help="Orders of all channels.", no_args_is_help=True)
+LIST_MAX = 50
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+    state: Annotated[str | None, typer.Option(help="Only this state: ready, held, unpaid, ...")] = None,
+    day: Annotated[str | None, typer.Option(help="Placed on this day (YYYY-MM-DD or today) of the shop.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many.")] = LIST_MAX,
+) -> None:
+    """Orders, the newest first."""
+    options = state_of(context)
+    with options.ledger() as (settings, ledger):
+        zone = settings.shop.zone
+        since_ms = until_ms = None
+        if day is not None:
+            since, until = day_bounds(_day(day, shop_day(ledger.clock.now(), zone)), zone)
+            since_ms, until_ms = to_epoch_ms(since), to_epoch_ms(until)
+
+        def read(session: Session) -> list[OrderHead]:
+            if channel is not None:
+                channel_named(session, channel)
+            return reads_orders.orders(
+                session, channel=channel, state=state, since_ms=since_ms, until_ms=until_ms, limit=limit
+            )
+
+        rows = ledger.read_now(read)
+    if options.json:
+        as_json(rows)
+        return
+    if not rows:
+        say("No such order.")
+        return
+    table(
+        ("channel", "order", "state", "placed", "ship by", "units", "total", ""),
+        [
+            (row.channel, row.number or row.remote_id, row.state, when(row.created, zone), when(row.ship_by, zone),
+             row.units, rupiah(row.total), " ".join(["COD"] * row.cod + ["PARKED"] * row.parked))
+            for row in rows
+        ],
+    )  # fmt: skip
+    if len(rows) == limit:
+        say(f"There may be more than these {limit}: --limit N")
+
+
+def _day(text: str, today: date) -> date:
+    try:
+        return today if text == "today" else date.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"--day {text!r}: expected is YYYY-MM-DD or today") from None
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="ID", help="Order id or number, parcel id, waybill or reference.")],
+) -> None:
+    """One order with its lines, stock, parcels, booking attempts, movements and the pushes that it caused."""
+    state = state_of(context)
+    with state.ledger() as (settings, ledger):
+
+        def read(session: Session) -> list[WholeOrder]:
+            found = reads_orders.find_orders(session, name)
+            return [reads_orders.whole_order(session, head.id, vault=ledger.vault) for head in found]
+
+        found = ledger.read_now(read)
+        zone = settings.shop.zone
+    if not found:
+        raise BadInput(f"no order {name!r} in the ledger; if it is new, fetch it with: sellersync sync pull")
+    if state.json:
+        as_json(found)
+        return
+    for order in found:
+        _tell(order, zone)
+
+
+def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
+    head = order.head
+    say(
+        f"Order {head.number or head.remote_id} on {head.channel}"
+        + (f" ({head.storefront})" if head.storefront else "")
+    )
+    if head.number and head.number != head.remote_id:
+        say(f"  id        {head.remote_id}")
+    say(f"  state     {head.state} ({head.remote_status})" + (", gone: " + order.gone if order.gone else ""))
+    say(f"  placed    {when(head.created, zone)}, paid {when(head.paid, zone)}, seen {when(order.seen, zone)}")
+    if head.ship_by:
+        say(f"  ship by   {when(head.ship_by, zone)}")
+    if order.cancelled:
+        say(f"  cancelled {when(order.cancelled, zone)}: {order.cancel_reason or 'no reason told'}")
+    say(f"  total     {rupiah(head.total)}" + (", cash on delivery" if head.cod else ""))
+    if order.buyer:
+        say(f"  buyer     {order.buyer}")
+    for problem in order.problems:
+        say(f"  problem   {problem}")
+    for finding in order.findings:
+        if finding.closed is None:
+            say(f"  open      {finding.kind.replace('_', ' ')} since {when(finding.since, zone)}")
+    _section("Lines", ("listing", "seller SKU", "title", "units", "stages", "made of", "warehouse"), [
+        (line.listing, line.seller_sku, line.title, line.quantity, _counts(line.stages),
+         _recipe(line.made_of) if line.ours else "shipped by the platform", line.warehouse) for line in order.lines
+    ])  # fmt: skip
+    _section("Stock", ("SKU", "warehouse", "reserved", "shipped"), [
+        (row.sku, row.warehouse, row.reserved, row.shipped) for row in order.positions
+    ])  # fmt: skip
+    _section("Parcels", ("no", "state", "courier", "waybill", "id", "booked", "picked up", "price"), [
+        (row.number, row.state, f"{row.courier} {row.service}".strip(), row.waybill or "-", row.remote_id or "-",
+         when(row.booked, zone), when(row.picked_up, zone), rupiah(row.charged if row.charged is not None else row.quoted))
+        for row in order.parcels
+    ])  # fmt: skip
+    _section("Booking attempts", ("parcel", "attempt", "reference", "state", "step", "begun", "detail"), [
+        (row.parcel, row.attempt, row.reference, row.state, row.step, when(row.created, zone), row.detail)
+        for row in order.claims
+    ])  # fmt: skip
+    _section("Movements", ("when", "SKU", "units", "from", "to", "reason"), [
+        (when(row.occurred, zone), row.sku, row.quantity, row.source, row.destination, row.reason) for row in order.movements
+    ])  # fmt: skip
+    _section("Levels sent because of it", ("channel", "listing", "level", "sent", "answered", "outcome"), [
+        (row.channel, row.target, row.level, when(row.sent, zone), when(row.answered, zone), row.outcome) for row in order.pushes
+    ])  # fmt: skip
+
+
+def _section(title: str, heads: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    if rows:
+        say()
+        table(heads, rows, title=title)
+
+
+def _counts(stages: dict[str, int]) -> str:
+    return ", ".join(f"{number} {stage.replace('_', ' ')}" for stage, number in stages.items())
+
+
+def _recipe(made_of: dict[str, int]) -> str:
+    return " + ".join(f"{number} x {sku}" for sku, number in made_of.items()) or "UNMAPPED"
+
+
+@app.command("accept")
+def accept(
+    context: typer.Context,
+    channel: Annotated[str, typer.Argument(help="The channel's name.")],
+) -> None:
+    """You have looked at the unreadable orders of a channel's first pull: levels may be pushed to it from now on."""
+    state = state_of(context)
+    with state.ledger() as (_, ledger):
+
+        def write(session: Session) -> bool:
+            known = channel_named(session, channel)
+            if known.last_pull is None:
+                raise BadInput(f"{channel} was never pulled: sellersync sync pull --channel {channel}")
+            pages.accept_first_walk(session, known.id, now_ms=ledger.now_ms())
+            return known.first_walk_done
+
+        before = ledger.write_now(write, name="accept_first_walk")
+    if state.json:
+        as_json({"channel": channel, "was_accepted": before})
+    else:
+        say(f"{channel} was accepted already." if before else f"Accepted: levels are pushed to {channel} from now on.")

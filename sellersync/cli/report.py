@@ -1,0 +1,86 @@
+"""`sellersync report`: the day on the terminal, as HTML or as JSON."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sellersync.domain.errors import BadInput
+from sellersync.domain.times import shop_day
+
+from .out import as_json, note
+from .state import state_of
+
+
+class Tongue(StrEnum):
+    """Languages of the report."""
+
+    ID = "id"
+    EN = "en"
+
+
+PLAIN_WIDTH = 120
+
+
+def register(app: typer.Typer) -> None:
+    app.command("report")(report)
+
+
+def report(
+    context: typer.Context,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="DATE", help="YYYY-MM-DD, today or yesterday; without it today.")
+    ] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file, too.")] = None,
+    lang: Annotated[Tongue | None, typer.Option(help="Language; without it the one of the configuration.")] = None,
+) -> None:
+    """What happened on a day, what failed, and what a person must do."""
+    from rich.console import Console
+
+    from sellersync.report import (  # babel and jinja2, for this command alone
+        build,
+        render_html,
+        render_json,
+        render_terminal,
+    )
+
+    state = state_of(context)
+    with state.ledger() as (settings, ledger):
+        zone, now = settings.shop.zone, ledger.clock.now()
+        built = build(
+            ledger,
+            zone=zone,
+            day=_day(day, shop_day(now, zone)),
+            now=now,
+            language=(lang.value if lang else settings.shop.language),
+            shop_name=settings.shop.name,
+        )
+    if html is not None:
+        try:
+            html.write_text(render_html(built), "utf-8")
+        except OSError as failure:
+            raise BadInput(f"{html} cannot be written ({failure.strerror})") from None
+    if state.json:
+        as_json(render_json(built))
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=PLAIN_WIDTH)
+    render_terminal(built, console)
+    if html is not None:
+        note(f"Written: {html}")
+
+
+def _day(text: str | None, today: date) -> date:
+    if text in (None, "today"):
+        return today
+    if text == "yesterday":
+        return today - timedelta(days=1)
+    try:
+        return date.fromisoformat(str(text))
+    except ValueError:
+        raise BadInput(f"--date {text!r}: expected is YYYY-MM-DD, today or yesterday") from None

@@ -1,0 +1,134 @@
+"""`sellersync sync`: one pass of the daemon's own trips, now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from sellersync.app import App
+from sellersync.domain.errors import Held
+from sellersync.jobs import book_couriers, pull_listings, pull_orders, push_stock, seal, track_parcels
+from sellersync.jobs.world import Run, Shop, World
+
+from .codes import Code
+from .out import as_json, progress, say, table
+from .state import state_of
+
+TURN_S_MAX = 60.0
+
+
+class Job(StrEnum):
+    """What one pass may do."""
+
+    PULL = "pull"
+    PUSH = "push"
+    BOOK = "book"
+    TRACK = "track"
+    LISTINGS = "listings"
+    SEAL = "seal"
+    ALL = "all"
+
+
+ORDER = (Job.PULL, Job.PUSH, Job.BOOK, Job.TRACK)
+Trip = Callable[[World, Shop], Awaitable[Run | None]]
+TRIPS: dict[Job, Trip] = {
+    Job.PULL: lambda world, shop: pull_orders.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.PUSH: lambda world, shop: push_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.LISTINGS: lambda world, shop: pull_listings.run(world, shop, wait_s=TURN_S_MAX, force=True),
+}
+OUTCOME_CODES = {
+    "auth_needed": Code.AUTHORISE,
+    "temporary": Code.TROUBLE,
+    "rate_limited": Code.TROUBLE,
+    "refused": Code.ATTENTION,
+    "held": Code.BUSY,
+}
+"""Outcome of a trip -> exit code; the first that occurred counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one trip on one channel did. `outcome` is "not yet" for pushes before the channel's first pull is complete."""
+
+    job: str
+    channel: str
+    outcome: str
+    counts: dict[str, int] = field(default_factory=dict)
+    error: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("sync")(sync)
+
+
+def sync(
+    context: typer.Context,
+    job: Annotated[Job, typer.Argument(help="What to do.")] = Job.ALL,
+    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
+) -> None:
+    """Pull orders, push levels, book couriers and track parcels once, now.
+
+    While the daemon does the same on a channel, this waits for its turn (up to a minute).
+    """
+    state = state_of(context)
+
+    async def errand(app: App) -> list[Result]:
+        shops = app.world.shops if channel is None else [app.world.shop(channel)]
+        jobs = ORDER if job is Job.ALL else (job,)
+        results: list[Result] = []
+        with progress(quiet=state.json) as bar:
+            for one in jobs:
+                task = bar.add(one.value, total=len(shops))
+                results += await _pass(app.world, one, shops, lambda task=task: bar.update(task, advance=1))  # type: ignore[misc]
+        return results
+
+    results = state.on_app(errand)
+    if state.json:
+        as_json({"ok": _code(results) is Code.OK, "results": results})
+    else:
+        table(
+            ("job", "channel", "outcome", "what"),
+            [(row.job, row.channel, row.outcome, _counted(row.counts)) for row in results],
+        )
+        for row in results:
+            if row.error:
+                say(f"{row.channel}: {state.redactor(row.error)}")
+    raise typer.Exit(_code(results))
+
+
+async def _pass(world: World, job: Job, shops: list[Shop], done: Callable[[], None]) -> list[Result]:
+    """One job on all channels at the same time; a channel's trouble is its own."""
+    if job is Job.SEAL:
+        return [Result(job.value, "-", "ok", {"sealed": await seal.run(world)})]
+
+    async def one(shop: Shop) -> Result:
+        try:
+            return _result(job, shop, await TRIPS[job](world, shop))
+        except Held as held:
+            return Result(job.value, shop.slug, "held", error=f"{held.what} is being done by {held.owner}")
+        finally:
+            done()
+
+    return list(await asyncio.gather(*(one(shop) for shop in shops)))
+
+
+def _result(job: Job, shop: Shop, run: Run | None) -> Result:
+    if run is None:
+        return Result(job.value, shop.slug, "not yet", error="its first pull of orders is not complete")
+    return Result(job.value, shop.slug, run.outcome, dict(run.counts), run.error)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in sorted(counts.items())) or "nothing new"
+
+
+def _code(results: list[Result]) -> Code:
+    outcomes = {row.outcome for row in results}
+    return next((code for outcome, code in OUTCOME_CODES.items() if outcome in outcomes), Code.OK)

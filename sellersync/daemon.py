@@ -1,0 +1,344 @@
+"""The daemon: when which trip runs, signals, drain and watchdog. No rule of the trade stands here.
+
+Every channel has its own trips at its own intervals; a pull that changed what is on the shelf sends the pushes of all channels off
+at once. A trip's failure is its own: the schedule goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from random import Random
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from sellersync.app import App, build, process_name
+from sellersync.domain.errors import Held, SellersyncError
+from sellersync.jobs import book_couriers, pull_listings, pull_orders, push_stock, seal, track_parcels
+from sellersync.jobs.world import Run, Shop
+from sellersync.settings import Settings
+from sellersync.store import reads, work
+from sellersync.store.findings import close_finding, raise_finding
+from sellersync.store.instance import AlreadyRunning, Instance
+from sellersync.store.ledger import Session
+
+log = logging.getLogger("sellersync.daemon")
+
+STOPPED, ALREADY_RUNNING = 0, 75
+OWNER_PREFIX = "daemon:"
+LEASE = "daemon"
+LEASE_MS = 60_000
+HEARTBEAT_S = 10.0
+START_SPREAD_S_MAX = 1.0
+MISFIRE_GRACE_S = 3_600
+PRUNE_S = 86_400.0
+RUNS_KEPT_MS = 14 * 86_400_000
+BUG = "bug"
+
+
+def run(settings: Settings) -> int:
+    """Build everything, serve until a signal, and return the exit code: 0 stopped as asked, 75 another daemon has this ledger."""
+    return asyncio.run(_build_and_serve(settings))
+
+
+async def _build_and_serve(settings: Settings) -> int:
+    app = build(settings, owner=OWNER_PREFIX + process_name())
+    try:
+        return await serve(app)
+    finally:
+        await app.close()
+
+
+async def serve(app: App) -> int:
+    """Run all trips of `app` until SIGTERM or SIGINT, then let running ones finish within `jobs.drain_s`. Returns the exit code."""
+    try:
+        instance = Instance(app.settings.ledger.url)
+    except AlreadyRunning as other:
+        log.error("the daemon of this ledger runs already (%s); stop it first, or let it work", other)
+        return ALREADY_RUNNING
+    try:
+        return await Daemon(app, instance).serve()
+    finally:
+        instance.release()
+
+
+class Every(BaseTrigger):  # type: ignore[misc]
+    """Fires every `period_s`, varied by a random share, so that channels do not march in step. The first time soon."""
+
+    def __init__(self, period_s: float, jitter: float, rng: Random) -> None:
+        self._period_s = period_s
+        self._jitter = jitter
+        self._rng = rng
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime:
+        if previous_fire_time is None:
+            return now + timedelta(seconds=self._rng.uniform(0, min(self._period_s, START_SPREAD_S_MAX)))
+        return now + timedelta(seconds=self._period_s * (1 + self._rng.uniform(-self._jitter, self._jitter)))
+
+
+class Trip:
+    """One job on one channel (or on none): never twice at a time, and a kick during a run is answered by one more run."""
+
+    def __init__(self, name: str, errand: Callable[[], Awaitable[object]], on_bug: Callable[[str], Awaitable[None]]):
+        self.name = name
+        self.task: asyncio.Task[None] | None = None
+        self.closing = False
+        self._errand = errand
+        self._on_bug = on_bug
+        self._again = False
+
+    @property
+    def busy(self) -> bool:
+        return self.task is not None and not self.task.done()
+
+    async def tick(self) -> None:
+        """The schedule says that it is time; a run under way counts."""
+        if not self.busy:
+            self.kick()
+
+    def kick(self) -> None:
+        """There is something to do: run now, or once more after the present run."""
+        if self.closing:
+            return
+        if self.busy:
+            self._again = True
+        else:
+            self.task = asyncio.create_task(self._go(), name=self.name)
+
+    async def _go(self) -> None:
+        while True:
+            self._again = False
+            try:
+                await self._errand()
+            except Held as held:
+                log.debug("%s: %s", self.name, held)
+            except SellersyncError as failure:
+                log.warning("%s: %s", self.name, failure)
+            except Exception as bug:
+                log.exception("%s: a bug", self.name)
+                with suppress(Exception):
+                    await self._on_bug(f"{type(bug).__name__}: {bug}")
+            if self.closing or not self._again:
+                return
+
+
+class Daemon:
+    """The schedule of one app. `instance` is the right to be its only daemon."""
+
+    def __init__(self, app: App, instance: Instance) -> None:
+        self._app = app
+        self._world = app.world
+        self._instance = instance
+        self._rng = Random(app.world.owner)
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._trips: dict[tuple[str, int], Trip] = {}
+        self._unlisted: set[int] = set()
+        self._shelf_version = 0
+        self._changed_ms: dict[int, int] = {}
+        self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._exit_code = STOPPED
+
+    async def serve(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, signal.Signals(number).name)
+        await self._take_over()
+        self._schedule()
+        self._scheduler.start()
+        keepers = [asyncio.create_task(self._heartbeat()), asyncio.create_task(self._watchdog())]
+        notify("READY=1")
+        log.info("running: %s", ", ".join(shop.slug for shop in self._world.shops) or "no channel is configured")
+        try:
+            await self._stop.wait()
+        finally:
+            notify("STOPPING=1")
+            await self._drain()
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            self._scheduler.shutdown(wait=False)
+            with suppress(SellersyncError):
+                await self._world.ledger.write(self._resign, name="daemon_end")
+        log.info("stopped")
+        return self._exit_code
+
+    # -- the start
+
+    async def _take_over(self) -> None:
+        """The lock of the instance is ours, so a former daemon is gone and nothing that it held is held by anybody."""
+        await self._world.ledger.write(self._begin, name="daemon_begin")
+        listed = await self._world.ledger.read(reads.channels_with_listings)
+        self._unlisted = {shop.id for shop in self._world.shops} - listed
+
+    def _begin(self, session: Session) -> None:
+        now_ms = self._world.ledger.now_ms()
+        work.free_leases_of(session, OWNER_PREFIX)
+        work.take_lease(session, LEASE, self._world.owner, now_ms=now_ms, ttl_ms=LEASE_MS)
+        for channel_id, subject in reads.open_findings_of_kind(session, BUG):
+            close_finding(session, BUG, subject, channel_id=channel_id, now_ms=now_ms)
+
+    def _resign(self, session: Session) -> None:
+        work.free_leases_of(session, self._world.owner)
+
+    def _schedule(self) -> None:
+        jobs = self._app.settings.jobs
+        for shop in self._world.shops:
+            channel = self._app.settings.channels[shop.slug]
+            self._add(pull_orders.JOB, shop, partial(self._pull, shop), channel.poll_s, channel.jitter)
+            self._add(push_stock.JOB, shop, partial(self._push, shop), channel.push_s, channel.jitter)
+            self._add(
+                book_couriers.JOB, shop, partial(book_couriers.run, self._world, shop), jobs.book_s, channel.jitter
+            )
+            self._add(track_parcels.JOB, shop, partial(self._track, shop), jobs.track_s, channel.jitter)
+            self._add(pull_listings.JOB, shop, partial(self._listings, shop), jobs.listings_s, channel.jitter)
+        self._add(seal.JOB, None, partial(seal.run, self._world), jobs.seal_s, 0.0)
+        self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
+
+    def _add(
+        self, job: str, shop: Shop | None, errand: Callable[[], Awaitable[object]], period_s: float, jitter: float
+    ) -> None:
+        channel_id = 0 if shop is None else shop.id
+        name = job if shop is None else f"{job} {shop.slug}"
+        trip = Trip(name, errand, partial(self._keep_bug, job, channel_id))
+        self._trips[job, channel_id] = trip
+        self._scheduler.add_job(
+            trip.tick,
+            Every(period_s, jitter, self._rng),
+            id=name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=MISFIRE_GRACE_S,
+        )
+
+    # -- the trips
+
+    async def _pull(self, shop: Shop) -> None:
+        if shop.id in self._unlisted:
+            await self._first_listings(shop)
+        await pull_orders.run(self._world, shop)
+        await self._spread(shop)
+
+    async def _push(self, shop: Shop) -> None:
+        await push_stock.run(self._world, shop)
+        await self._spread(shop)  # its fresh pull may have brought orders
+
+    async def _track(self, shop: Shop) -> None:
+        await track_parcels.run(self._world, shop)
+        await self._spread(shop)
+
+    async def _listings(self, shop: Shop) -> None:
+        if shop.id not in self._unlisted:
+            await pull_listings.run(self._world, shop)
+            await self._spread(shop)
+
+    async def _first_listings(self, shop: Shop) -> None:
+        """A channel without listings has them read before its first orders. No SKU is made: that is a person's decision."""
+        run: Run | None = await pull_listings.run(self._world, shop)
+        if run is not None and run.ok:
+            self._unlisted.discard(shop.id)
+
+    async def _spread(self, shop: Shop) -> None:
+        """What a trip changed is passed on at once: new numbers to all channels, new orders of this channel to the couriers."""
+        shelf, changed_ms = await self._world.ledger.read(partial(reads.pulse, channel_id=shop.id))
+        if shelf > self._shelf_version:
+            self._shelf_version = shelf
+            for other in self._world.shops:
+                self._trips[push_stock.JOB, other.id].kick()
+        if changed_ms > self._changed_ms.get(shop.id, 0):
+            self._changed_ms[shop.id] = changed_ms
+            self._trips[book_couriers.JOB, shop.id].kick()
+
+    async def _prune(self) -> None:
+        before_ms = self._world.ledger.now_ms() - RUNS_KEPT_MS
+        await self._world.ledger.write(partial(work.prune_runs, before_ms=before_ms), name="prune_runs")
+
+    async def _keep_bug(self, job: str, channel_id: int, what: str) -> None:
+        """A bug of ours is a finding until the next start: a person should know of it, whatever it broke."""
+        details = {"what": self._app.redactor(what)[:300]}
+        await self._world.ledger.write(
+            lambda session: raise_finding(
+                session, BUG, job, channel_id=channel_id, details=details, now_ms=self._world.ledger.now_ms()
+            ),
+            name="keep_bug",
+        )
+
+    # -- life
+
+    async def _heartbeat(self) -> None:
+        """Show that this daemon lives; stop when the database is not ours any more."""
+        while True:
+            await self._world.clock.sleep(HEARTBEAT_S)
+            try:
+                await self._world.ledger.write(self._prolong, name="heartbeat")
+            except Held as held:
+                log.error("another daemon took over: %s", held)
+                self._exit_code = ALREADY_RUNNING
+                self._stop.set()
+            except SellersyncError as failure:
+                log.warning("heartbeat: %s", failure)
+            if not await asyncio.to_thread(self._instance.held):
+                log.error("the lock on the database was lost")
+                self._exit_code = ALREADY_RUNNING
+                self._stop.set()
+            states = await self._world.ledger.read(work.channels)
+            unwell = [state.slug for state in states if state.state != "ok"]
+            notify(
+                f"STATUS={len(self._world.shops)} channels, "
+                + (f"trouble: {', '.join(unwell)}" if unwell else "all well")
+            )
+
+    def _prolong(self, session: Session) -> None:
+        work.take_lease(session, LEASE, self._world.owner, now_ms=self._world.ledger.now_ms(), ttl_ms=LEASE_MS)
+
+    async def _watchdog(self) -> None:
+        """Ping systemd while the loop turns."""
+        usec = int(os.environ.get("WATCHDOG_USEC", "0") or 0)
+        while usec > 0:
+            notify("WATCHDOG=1")
+            await self._world.clock.sleep(usec / 2_000_000)
+
+    def _on_signal(self, name: str) -> None:
+        if self._stop.is_set():
+            log.warning("%s again: stopping at once", name)
+            self._hurry.set()
+        else:
+            log.info("%s: finishing what runs", name)
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        """Nothing new begins; what runs may finish within `drain_s`, then it is cut (the ledger settles it at the next start)."""
+        self._scheduler.pause()
+        running = [trip.task for trip in self._trips.values() if trip.task is not None and trip.busy]
+        for trip in self._trips.values():
+            trip.closing = True
+        if not running:
+            return
+        finished: asyncio.Future[Any] = asyncio.ensure_future(asyncio.wait(running))
+        hurry = asyncio.create_task(self._hurry.wait())
+        drain_s = self._app.settings.jobs.drain_s
+        await asyncio.wait({finished, hurry}, timeout=drain_s, return_when=asyncio.FIRST_COMPLETED)
+        hurry.cancel()
+        for task in running:
+            if task.cancel():
+                log.warning("%s was cut; the next start settles it", task.get_name())
+        await asyncio.gather(*running, finished, return_exceptions=True)
+
+
+def notify(message: str) -> None:
+    """Tell systemd about our state (sd_notify); does nothing where nobody listens."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.connect("\0" + address[1:] if address.startswith("@") else address)
+        listener.sendall(message.encode())
