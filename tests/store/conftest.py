@@ -45,7 +45,8 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(postgres_server: postgres.Server, postgres_template: str) -> str:
-    return postgres_server.new_url(template_url=postgres_template)
+    url: str = postgres_server.new_url(template_url=postgres_template)
+    return url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
