@@ -62,6 +62,7 @@ class OrderWork:
     hold_expired: bool
     lines: list[LineWork]
     posted: dict[PositionKey, Position] = field(default_factory=dict)
+    new: bool = False  # first seen in this very transaction
 
 
 @dataclass(slots=True)
@@ -196,8 +197,12 @@ def _movement(row: _Row, now_ms: int) -> dict[str, Any]:
 
 
 def _late_corrections(session: Session, rows: Sequence[_Row]) -> list[_Row]:
-    """A movement that crossed the shelf before a count and is recorded after it had already been seen by the count."""
-    crossing = [row for row in rows if row.cause_kind != "document" and shelf_change(row.leg)]
+    """A movement that crossed the shelf before a count and is recorded after it had already been seen by the count.
+
+    A count that is entered late is such a movement too: the newer count knew better. At one and the same moment a count sees what was
+    recorded before it.
+    """
+    crossing = [row for row in rows if shelf_change(row.leg)]
     if not crossing:
         return []
     first_after = _counts(session, {row.leg.sku_id for row in crossing})
