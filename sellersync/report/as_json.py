@@ -19,7 +19,7 @@ VERSION = 1
 def render_json(report: Report) -> dict[str, Any]:
     """JSON-ready values. Times are ISO 8601 in UTC, amounts whole rupiah, unknown is `None`."""
     words = Words(report.language, report.zone, report.now)
-    return {"version": VERSION, "running": report.running, **_fields(report, words)}
+    return {"version": VERSION, "running": report.running, "attention": report.attention, **_fields(report, words)}
 
 
 def _fields(value: Any, words: Words) -> dict[str, Any]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from .layout import lay_out
 from .model import Report
-from .page import Bars, NeedBlock, Table, Tiles, lay_out
+from .page import Bars, NeedBlock, Table, Tiles
 
 _BLOCK_NAMES: dict[type, str] = {Tiles: "tiles", Table: "table", Bars: "bars", NeedBlock: "need"}
 

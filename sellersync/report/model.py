@@ -233,7 +233,7 @@ class ShortOrder:
 
 @dataclass(frozen=True, slots=True)
 class Short:
-    """Units sold beyond what is there, with the newest orders that hold the SKU."""
+    """Units sold beyond what is there, with the newest orders that hold the SKU, as many as are concerned."""
 
     code: str
     title: str
@@ -323,6 +323,11 @@ class Report:
     stock: Stock
     pushes: Pushes
     proof: Proof
+
+    @property
+    def attention(self) -> int:
+        """How many things wait for a person: open findings, parcels past their ship-by time, and a ledger that fails its own check."""
+        return self.needs.total + self.parcels.late_total + (0 if self.proof.ok else 1)
 
     @property
     def running(self) -> bool:

@@ -11,12 +11,12 @@ from rich.rule import Rule
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from .layout import lay_out
 from .model import Report
-from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone, lay_out
+from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone
 
 _STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
-CELL_BAR_CHARS = 8
 STACK_BELOW_CHARS = 60
 """On a narrower terminal each row of a table is written as lines of its own."""
 
@@ -95,11 +95,7 @@ def _stacked(block: Table) -> RenderableType:
 
 
 def _cell(cell: Cell) -> Text:
-    text = Text(cell.text, style=_STYLES[cell.tone])
-    if cell.share is None:
-        return text
-    bar = "█" * round(cell.share * CELL_BAR_CHARS)
-    return Text.assemble((bar, "cyan"), " " if bar else "", text)
+    return Text(cell.text, style=_STYLES[cell.tone])
 
 
 def _bars(block: Bars) -> RenderableType:
@@ -127,7 +123,11 @@ def _need(block: NeedBlock) -> RenderableType:
         when: Sequence[tuple[str, str]] = [(f"  {item.when}", "dim")]
         if item.due:
             when = [*when, ("  ", ""), (item.due, "bold red" if item.overdue else "yellow")]
-        items += [line, Text.assemble(*when), Text(f"  $ {item.command}", style="cyan")]
+        items.append(line)
+        if item.when:
+            items.append(Text.assemble(*when))
+        if item.command:
+            items.append(Text(f"  $ {item.command}", style="cyan"))
     if block.more:
         items.append(Text.assemble((f"  {block.more} ", "dim"), (f"$ {block.more_command}", "cyan")))
     return Group(head, *(Padding(part, (0, 0, 0, 2)) for part in [*about, *items]), Text(""))

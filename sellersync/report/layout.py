@@ -1,0 +1,45 @@
+"""Report -> page: in words and in order, top to bottom."""
+
+from __future__ import annotations
+
+from .layout_health import health_section, needs_section
+from .layout_stock import proof_section, pushes_section, stock_section
+from .layout_trade import orders_section, parcels_section
+from .model import (
+    Report,
+)
+from .page import Page
+from .words import Words
+
+
+def lay_out(report: Report) -> Page:
+    """The whole page, top to bottom."""
+    words = Words(report.language, report.zone, report.now)
+    scope = words.say(
+        "as_of_running" if report.running else "as_of",
+        zone=words.zone_name(report.since),
+        now=words.full_moment(report.now),
+    )
+    total = report.attention
+    verdict = words.say("nothing_needed")
+    if total:
+        verdict = words.say("needed_one") if total == 1 else words.say("needed", count=words.number(total))
+    return Page(
+        language=report.language,
+        title=words.say("report"),
+        shop_name=report.shop_name,
+        day=words.day(report.day),
+        scope=scope,
+        verdict=verdict,
+        verdict_tone="bad" if total else "good",
+        sections=(
+            needs_section(report, words),
+            health_section(report, words),
+            orders_section(report, words),
+            parcels_section(report, words),
+            stock_section(report, words),
+            pushes_section(report, words),
+            proof_section(report, words),
+        ),
+        footer=words.say("footer"),
+    )

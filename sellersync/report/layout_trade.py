@@ -1,0 +1,186 @@
+"""The page, second part: orders and parcels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .lists import ROWS_SHOWN_MAX, listed
+from .model import (
+    Amount,
+    Due,
+    ParcelRow,
+    Report,
+    Sales,
+    StorefrontSales,
+)
+from .page import Bar, Bars, Block, Cell, Column, Section, Sentence, Table, Tile, Tiles, Tone
+from .words import NOTHING, Words
+
+
+def orders_section(report: Report, words: Words) -> Section:
+    orders, total = report.orders, report.orders.total
+    before = words.say("before_unknown", day=words.short_day(orders.before_day))
+    if orders.before is not None:
+        before = words.say(
+            "before_known", day=words.short_day(orders.before_day), orders=words.number(orders.before.orders)
+        )
+    tiles = Tiles(
+        (
+            Tile(words.say("orders_on_day"), words.number(total.orders), before),
+            _revenue_tile(total.goods, words),
+            Tile(words.say("units"), words.number(total.units)),
+            Tile(words.say("cancelled"), words.number(total.cancelled)),
+        )
+    )
+    blocks: list[Block] = [tiles]
+    if not total.orders:
+        blocks.append(Sentence(words.say("no_orders"), "dim"))
+    columns = (
+        Column(words.say("channel")),
+        Column(words.say("storefront")),
+        *(Column(words.say(name), numeric=True) for name in ("orders", "units", "revenue", "cancelled", "unpaid")),
+        Column(words.say("cancelled_before"), numeric=True),
+        Column(words.say("before", day=words.short_day(orders.before_day)), numeric=True),
+    )
+    most = max((row.sales.goods.known or 0 for row in orders.rows), default=0)
+    rows = [_order_row(row, words, most) for row in orders.rows]
+    rows.append(
+        (
+            Cell(words.say("total")),
+            Cell("", "dim"),
+            *_sales_cells(total, words, None),
+            Cell(words.number(orders.cancelled_from_before)),
+            Cell(_versus(total, orders.before, words)),
+        )
+    )
+    blocks.append(Table(columns, tuple(rows), total=True))
+    if total.orders:
+        blocks.append(_hours(orders.per_hour, words))
+    blocks.append(Sentence(words.say("revenue_note"), "dim"))
+    return Section("orders", words.say("orders"), tuple(blocks))
+
+
+def _revenue_tile(goods: Amount, words: Words) -> Tile:
+    note = words.say("unknown_count", count=words.number(goods.unknown)) if goods.unknown else ""
+    return Tile(words.say("revenue"), words.rupiah(goods.known), note, _unknown_tone(goods))
+
+
+def _order_row(row: StorefrontSales, words: Words, most: int) -> tuple[Cell, ...]:
+    channel = Cell(f"{row.channel} ({words.say('incomplete')})", "bad") if row.blind else Cell(row.channel)
+    return (
+        channel,
+        _or_nothing(row.storefront),
+        *_sales_cells(row.sales, words, most),
+        Cell(words.number(row.cancelled_from_before)),
+        Cell(_versus(row.sales, row.before, words)),
+    )
+
+
+def _sales_cells(sales: Sales, words: Words, most: int | None) -> tuple[Cell, ...]:
+    share = None
+    if most:
+        share = (sales.goods.known or 0) / most
+    return (
+        Cell(words.number(sales.orders)),
+        Cell(words.number(sales.units)),
+        Cell(words.money(sales.goods), _unknown_tone(sales.goods), share),
+        Cell(words.number(sales.cancelled)),
+        Cell(words.number(sales.unpaid)),
+    )
+
+
+def _or_nothing(text: str) -> Cell:
+    return Cell(text) if text else Cell(NOTHING, "dim")
+
+
+def _unknown_tone(amount: Amount) -> Tone:
+    return "warn" if amount.unknown else ""
+
+
+def _versus(sales: Sales, before: Sales | None, words: Words) -> str:
+    if before is None:
+        return words.say("unknown")
+    return f"{words.number(before.orders)} ({words.change(sales.orders, before.orders)})"
+
+
+def _hours(per_hour: Sequence[int], words: Words) -> Bars:
+    most = max(per_hour)
+    bars = tuple(
+        Bar(
+            f"{hour:02d}",
+            count / most,
+            words.say("hour_title", hour=f"{hour:02d}–{hour + 1:02d}", count=words.number(count)),
+        )
+        for hour, count in enumerate(per_hour)
+    )
+    return Bars(words.say("per_hour"), bars)
+
+
+# ---- parcels
+
+
+def parcels_section(report: Report, words: Words) -> Section:
+    parcels, total = report.parcels, report.parcels.total
+    tiles = Tiles(
+        (
+            Tile(words.say("late"), words.number(parcels.late_total), tone="bad" if parcels.late_total else "good"),
+            Tile(words.say("due_today"), words.number(parcels.due_today_total), words.short_day(parcels.today)),
+            Tile(words.say("booked"), words.number(total.booked)),
+            Tile(words.say("handed_over"), words.number(total.handed_over)),
+            Tile(words.say("stuck"), words.number(parcels.stuck_total), tone="bad" if parcels.stuck_total else ""),
+        )
+    )
+    names = ("booked", "handed_over", "handed_over_late", "delivered", "waiting_waybill", "parcel_trouble")
+    columns = (
+        Column(words.say("channel")),
+        *(Column(words.say(name), numeric=True) for name in (*names, "late", "due_today")),
+    )
+    rows = [_parcel_row(row.channel, row, words) for row in parcels.rows]
+    rows.append(_parcel_row(words.say("total"), total, words))
+    blocks: list[Block] = [tiles, Table(columns, tuple(rows), total=True)]
+    if parcels.late:
+        blocks.append(_due_table(words.say("late_list"), parcels.late, parcels.late_total, words, "bad"))
+    if parcels.due_today:
+        caption = words.say("due_list", day=words.short_day(parcels.today))
+        blocks.append(_due_table(caption, parcels.due_today, parcels.due_today_total, words, ""))
+    if parcels.stuck:
+        stuck_rows = tuple(
+            (
+                Cell(claim.channel),
+                Cell(claim.order),
+                Cell(claim.reference),
+                Cell(
+                    words.say("stuck_person" if claim.for_person else "stuck_machine"),
+                    "bad" if claim.for_person else "",
+                ),
+                Cell(words.moment(claim.since)),
+            )
+            for claim in parcels.stuck[:ROWS_SHOWN_MAX]
+        )
+        heads = ("channel", "order", "reference", "state", "opened")
+        blocks.append(listed(words, heads, (), stuck_rows, words.say("stuck_list"), parcels.stuck_total))
+    return Section("parcels", words.say("parcels"), tuple(blocks), "bad" if parcels.late_total else "")
+
+
+def _parcel_row(name: str, row: ParcelRow, words: Words) -> tuple[Cell, ...]:
+    counts = (row.booked, row.handed_over, row.handed_over_late, row.delivered, row.waiting_waybill, row.trouble)
+    return (
+        Cell(name),
+        *(Cell(words.number(count)) for count in counts),
+        Cell(words.number(row.late), "bad" if row.late else ""),
+        Cell(words.number(row.due_today), "warn" if row.due_today else ""),
+    )
+
+
+def _due_table(caption: str, due: Sequence[Due], total: int, words: Words, tone: Tone) -> Table:
+    rows = tuple(
+        (
+            Cell(one.channel),
+            Cell(one.number or one.order),
+            Cell(words.say(f"parcel_{one.state or 'none'}")),
+            _or_nothing(one.waybill),
+            Cell(words.moment(one.ship_by), tone),
+        )
+        for one in due[:ROWS_SHOWN_MAX]
+    )
+    return listed(words, ("channel", "order", "state", "waybill", "ship_by"), (), rows, caption, total)
