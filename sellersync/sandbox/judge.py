@@ -172,16 +172,6 @@ def _judge_movements(evidence: Evidence, market: Market, books: Books, problems:
     ]
     repeated = [cause for cause, count in Counter(m.cause for m in books.movements).items() if count > 1]
     seals = broken_seals(books)
-    left = truth(market, evidence.world, evidence.off)
-    available: Counter[str] = Counter()
-    for (sku_id, _, account), quantity in kept.items():
-        if account == "available":
-            available[code.get(sku_id, str(sku_id))] += quantity
-    wrong_available = [
-        {"sku": sku, "market": left[sku], "ledger": available[sku]}
-        for sku in sorted(evidence.world.stock)
-        if left[sku] != available[sku]
-    ]
     problems += [
         f"balance of {d['sku']} in {d['account']} is {d['kept']}, its movements make {d['rebuilt']}"
         for d in differing[:NAMED_MAX]
@@ -193,6 +183,7 @@ def _judge_movements(evidence: Evidence, market: Market, books: Books, problems:
     if repeated:
         problems.append(f"posted more than once: {_name(repeated)}")
     problems += seals
+    wrong_available = _wrong_available(evidence, market, books)
     problems += [
         f"{row['sku']}: the ledger has {row['ledger']} available, the sales leave {row['market']}"
         for row in wrong_available[:NAMED_MAX]
@@ -208,6 +199,20 @@ def _judge_movements(evidence: Evidence, market: Market, books: Books, problems:
         "broken_seals": seals,
         "wrong_available": wrong_available,
     }
+
+
+def _wrong_available(evidence: Evidence, market: Market, books: Books) -> list[dict[str, Any]]:
+    """SKUs of which the ledger has another number available than all sales together left."""
+    left = truth(market, evidence.world, evidence.off)
+    available: Counter[str] = Counter()
+    for (sku_id, _, account), quantity in books.balances.items():
+        if account == "available":
+            available[books.skus[sku_id][0]] += quantity
+    return [
+        {"sku": sku, "market": left[sku], "ledger": available[sku]}
+        for sku in sorted(evidence.world.stock)
+        if left[sku] != available[sku]
+    ]
 
 
 def _judge_levels(evidence: Evidence, books: Books, problems: list[str]) -> dict[str, Any]:

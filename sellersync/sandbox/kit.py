@@ -106,6 +106,10 @@ class SoldOut(Exception):
     """The channel shows too few units; the buyer was turned away (journalled as SOLD_OUT)."""
 
 
+class NoHand(NotImplementedError):
+    """This simulator cannot bring that about; a test that needs it says so instead of guessing."""
+
+
 @dataclass(slots=True)
 class Product:
     """A sellable thing in a simulator. `shown` is the number buyers see, per location ("" where the provider has one number)."""
@@ -330,3 +334,25 @@ class CourierSimulator(Simulator):
     @abstractmethod
     def advance(self, booking_id: str, status: str) -> None:
         """Move a booking to a status in the courier's own vocabulary."""
+
+    # Hands that a simulator may leave out.
+
+    def collect(self, booking_id: str) -> None:
+        """The courier collects the parcel."""
+        raise NoHand("collect")
+
+    def deliver(self, booking_id: str) -> None:
+        """The buyer receives the parcel."""
+        raise NoHand("deliver")
+
+    def change_waybill(self, booking_id: str) -> str:
+        """The courier gives a booked parcel another number; returns it."""
+        raise NoHand("change_waybill")
+
+    def answer_cancellations(self, how: str) -> None:
+        """From now on cancellations are "done" at once, "pending" or "refused"."""
+        raise NoHand(f"answer_cancellations {how}")
+
+    def set_balance(self, amount: int) -> None:
+        """The prepaid balance becomes `amount` whole rupiah."""
+        raise NoHand("set_balance")
