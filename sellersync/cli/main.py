@@ -70,7 +70,7 @@ def options(
     """These options may stand before or after the command."""
     state = context.ensure_object(State)
     state.config, state.credentials, state.json, state.verbose = config, credentials, json, verbose
-    state.log(logging.WARNING)
+    state.log(logging.ERROR)
 
 
 def hoisted(words: Sequence[str]) -> list[str]:

@@ -79,7 +79,7 @@ class State:
         async def body() -> T:
             app = build(settings)
             self.redactor = app.redactor
-            self.log(logging.WARNING)
+            self.log(logging.ERROR)
             try:
                 return await errand(app)
             finally:

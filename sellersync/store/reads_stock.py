@@ -172,8 +172,8 @@ class Names:
 
 def names(session: Session) -> Names:
     return Names(
-        dict(session.execute(text("SELECT id, code FROM sku")).tuples().all()),
-        dict(session.execute(text("SELECT id, code FROM warehouse")).tuples().all()),
+        {row.id: row.code for row in session.execute(text("SELECT id, code FROM sku"))},
+        {row.id: row.code for row in session.execute(text("SELECT id, code FROM warehouse"))},
     )
 
 
@@ -209,18 +209,15 @@ def countable_targets(session: Session, channel_id: int) -> tuple[list[Countable
     ).all()
     places = _places(session, channel_id)
     named = names(session)
-    held: dict[int, int] = dict(
-        session.execute(
-            text(
-                "SELECT order_line.target_id, SUM(order_line.on_shelf - order_line.held_outside) FROM order_line "
-                "JOIN sales_order ON sales_order.id = order_line.order_id "
-                "WHERE sales_order.channel_id = :c AND order_line.target_id IS NOT NULL GROUP BY order_line.target_id"
-            ),
-            {"c": channel_id},
-        )
-        .tuples()
-        .all()
+    open_units = session.execute(
+        text(
+            "SELECT order_line.target_id, SUM(order_line.on_shelf - order_line.held_outside) AS units FROM order_line "
+            "JOIN sales_order ON sales_order.id = order_line.order_id "
+            "WHERE sales_order.channel_id = :c AND order_line.target_id IS NOT NULL GROUP BY order_line.target_id"
+        ),
+        {"c": channel_id},
     )
+    held = {row.target_id: int(row.units) for row in open_units}
     countable: list[CountableTarget] = []
     silent: list[str] = []
     for row in rows:
@@ -235,7 +232,7 @@ def countable_targets(session: Session, channel_id: int) -> tuple[list[Countable
                 named.skus[row.sku_id],
                 warehouse_id,
                 named.warehouses[warehouse_id],
-                int(held.get(row.id) or 0),
+                held.get(row.id, 0),
             )
         )
     return countable, silent
