@@ -7,6 +7,7 @@ it must be unique there, so a used one is refused and never books twice.
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from pydantic import Field, SecretStr
@@ -58,6 +59,9 @@ class BiteshipSettings(ConnectorSettings):
         "7_days", description="When cash on delivery is paid out to you after delivery; sooner costs a higher fee."
     )
     base_url: str = Field("https://api.biteship.com", description="Address of Biteship's API; leave as it is.")
+    booking_read_lag_s: float = Field(
+        10.0, ge=0, le=3_600, description="Seconds until a confirmed draft is certainly shown as confirmed when read back."
+    )
     rate_per_s: float = Field(4.0, gt=0, description="Calls per second on average; a test key is allowed 5.")
     burst: int = Field(1, ge=1, description="Calls that may be sent at once.")
 
@@ -89,6 +93,8 @@ class Biteship(Courier):
         super().__init__(context)
         settings: BiteshipSettings = context.settings
         self._settings = settings
+        # The account's own bound replaces the declared one on this instance.
+        self.capabilities = replace(type(self).capabilities, booking_read_lag_s=settings.booking_read_lag_s)
         context.wire.redact.add(settings.api_key.get_secret_value())
         self._api = Api(
             context.wire,

@@ -7,6 +7,7 @@ is a `package_id`. Order ids repeat between shops, so they mean something only t
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -79,6 +80,9 @@ class LazadaSettings(ConnectorSettings):
     overlap_s: float = Field(
         default=120.0, ge=10, le=86_400, description="How many seconds each pull reaches back behind the last one"
     )
+    booking_read_lag_s: float = Field(
+        default=60.0, ge=0, le=3_600, description="Seconds until a packed order is certainly shown as packed when read back"
+    )
     skus_per_push: int = Field(
         default=STOCK_SKUS_ADVISED, ge=1, le=STOCK_SKUS_MAX, description="SKUs in one stock update; Lazada advises 20"
     )
@@ -112,6 +116,12 @@ class Lazada(Channel):
         self._api = LazadaApi(context, self._settings)
         self._authoriser = LazadaAuthoriser(context, self._settings)
         self._names: dict[str, frozenset[str]] = {}
+        # The shop's own bounds replace the declared ones on this instance.
+        self.capabilities = replace(
+            type(self).capabilities,
+            overlap_s=self._settings.overlap_s,
+            booking_read_lag_s=self._settings.booking_read_lag_s,
+        )
 
     @property
     def authoriser(self) -> Authoriser:
