@@ -41,6 +41,7 @@ from sellersync.domain.times import from_epoch_s
 from . import labels, levels, walk
 from .api import ORDER_DETAIL_IDS_MAX, PACKAGE_DETAIL_IDS_MAX, TRACKING_PACKAGES_MAX, ShopeeApi
 from .auth import ShopeeAuthoriser
+from .fields import text_of
 from .mapping import Policy, read_order, read_orders
 from .mapping_parcels import ParcelFacts, waybill_of
 from .mapping_returns import read_return
@@ -130,9 +131,7 @@ class Shopee(Channel):
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
         started_at = self.context.clock.now()
         found, gone, unreadable = await self._read_orders(list(dict.fromkeys(ids)))
-        for sentence in unreadable:
-            log.warning("%s: %s", self.context.slug, sentence)
-        return OrdersById(tuple(found), tuple(gone), started_at)
+        return OrdersById(tuple(found), tuple(gone), started_at, tuple(unreadable))
 
     # -- listings and levels
 
@@ -233,8 +232,9 @@ class Shopee(Channel):
         return orders, gone, unreadable
 
     async def _orders_of(self, listed: Sequence[Mapping[str, Any]]) -> tuple[tuple[Order, ...], tuple[str, ...]]:
-        order_sns = list(dict.fromkeys(str(row["order_sn"]) for row in listed if row.get("order_sn")))
-        orders, gone, skipped = await self._read_orders(order_sns)
+        names = [text_of(row.get("order_sn")) for row in listed]
+        orders, gone, skipped = await self._read_orders([name for name in dict.fromkeys(names) if name])
+        skipped += ["a listed order without order_sn"] * names.count("")
         skipped += [f"order {order_sn} is listed but cannot be read by id" for order_sn in gone]
         return tuple(orders), tuple(skipped)
 

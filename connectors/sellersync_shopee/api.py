@@ -72,9 +72,10 @@ class Answer:
             raise Unrecognised("answer without a response object", f"keys {sorted(self.payload)}")
         return inner
 
-    def rows(self, key: str) -> list[Json]:
-        """A list of objects inside `response`; null and absent are empty."""
-        found = self.response.get(key) or []
+    def rows(self, key: str, *, always: bool = False) -> list[Json]:
+        """A list of objects inside `response`; null and absent are empty, or unreadable where the call `always` answers one."""
+        found = self.response.get(key)
+        found = [] if not found and not always else found
         if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
             raise Unrecognised(f"{key} is no list of objects", repr(found))
         return found

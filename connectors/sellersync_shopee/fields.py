@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 def remote_key(item_id: object, model_id: object) -> str:
     """The key of a listing and of its number: item and model, model 0 where there are no variations. Raises `Unrecognised`."""
     try:
-        return f"{int(str(item_id))}:{int(str(model_id or 0))}"
+        return f"{int(str(item_id))}:{int(str(model_id))}"
     except ValueError:
         raise Unrecognised("item_id and model_id: numbers were expected", f"{item_id!r}:{model_id!r}") from None
 
@@ -30,6 +30,16 @@ def split_key(key: str) -> tuple[int, int]:
     return int(item), int(model)
 
 
+def item_id_of(row: Json) -> int:
+    """The number of an item. Raises `Unrecognised`."""
+    return split_key(remote_key(row.get("item_id"), 0))[0]
+
+
+def text_of(value: object) -> str:
+    """A scalar as text without stray blanks; absent, null, objects and lists are ""."""
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
 class Reader:
     """Reads optional fields of one object; what is unreadable becomes a problem, not an exception."""
 
@@ -38,8 +48,7 @@ class Reader:
         self.problems: list[str] = [] if problems is None else problems
 
     def text(self, name: str) -> str:
-        value = self.row.get(name)
-        return "" if value is None else str(value).strip()
+        return text_of(self.row.get(name))
 
     def moment(self, name: str) -> datetime | None:
         value = self.row.get(name)

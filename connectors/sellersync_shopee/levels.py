@@ -19,7 +19,7 @@ from sellersync.domain.errors import (
 )
 
 from .api import ITEM_BASE_IDS_MAX, STOCK_MODELS_MAX, ShopeeApi
-from .fields import remote_key, split_key
+from .fields import item_id_of, remote_key, split_key
 from .mapping_stock import (
     LISTED_STATUSES,
     all_rejected,
@@ -52,12 +52,12 @@ async def listing_pages(api: ShopeeApi, *, multi_location: bool) -> AsyncIterato
     offset, seen = 0, {0}
     for _ in range(ITEM_PAGES_MAX):
         answer = await api.get_item_list(offset=offset, statuses=LISTED_STATUSES)
-        items = await _items(api, [int(row["item_id"]) for row in answer.rows("item")])
+        items = await _items(api, [item_id_of(row) for row in answer.rows("item", always=True)])
         page: list[RemoteListing] = []
         for item in items:
             models = None
             if item.get("has_model"):
-                models = (await api.get_model_list(int(item["item_id"]))).rows("model")
+                models = (await api.get_model_list(item_id_of(item))).rows("model")
             page += read_item(item, models, multi_location=multi_location)
         yield tuple(page)
         if answer.response.get("has_next_page") is not True:
@@ -79,9 +79,9 @@ async def _stock_rows(api: ShopeeApi, targets: Sequence[TargetKey]) -> dict[str,
     """Item or model of each remote key that Shopee knows."""
     keys = [split_key(target.remote_key) for target in targets]
     plain = list(dict.fromkeys(item_id for item_id, model_id in keys if model_id == 0))
-    rows = {remote_key(item["item_id"], 0): item for item in await _items(api, plain)}
+    rows = {remote_key(item.get("item_id"), 0): item for item in await _items(api, plain)}
     for item_id in dict.fromkeys(item_id for item_id, model_id in keys if model_id != 0):
-        rows.update((remote_key(item_id, model["model_id"]), model) for model in await _models(api, item_id))
+        rows.update((remote_key(item_id, model.get("model_id")), model) for model in await _models(api, item_id))
     return rows
 
 

@@ -16,7 +16,7 @@ from sellersync.domain.orders import Buyer, Excluded, Order, OrderLine, OrderSta
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import from_epoch_s
 
-from .fields import Json, Reader, quantity, remote_key
+from .fields import Json, Reader, quantity, remote_key, text_of
 from .mapping_parcels import NO_FACTS, LineDraft, ParcelFacts, line_drafts, read_packages, share_out
 
 ORDER_STATES: Mapping[str, OrderState] = MappingProxyType(
@@ -190,7 +190,7 @@ def _line(draft: LineDraft, status: str, ours: bool, reader: Reader, policy: Pol
         units=tuple(
             Unit(stage, draft.stages[stage], excluded=excluded) for stage in UnitStage if stage in draft.stages
         ),
-        seller_sku=str(item.get("model_sku") or item.get("item_sku") or ""),
+        seller_sku=text_of(item.get("model_sku")) or text_of(item.get("item_sku")),
         title=" - ".join(name for name in names if name),
         unit_price=price or None,  # 0 on the lines of a bundle deal: the price stands elsewhere
         ours=ours,

@@ -11,7 +11,7 @@ from sellersync.connector.contract import LevelAnswer, PushOutcome, RemoteListin
 from sellersync.domain.errors import RejectClass, Rejected, Unrecognised
 from sellersync.domain.money import rupiah_or_none
 
-from .fields import remote_key, split_key
+from .fields import remote_key, split_key, text_of
 from .refusals import STOCK_RULES, Refusal, read_refusal
 
 Json = Mapping[str, Any]
@@ -35,7 +35,7 @@ def read_item(item: Json, models: Sequence[Json] | None, *, multi_location: bool
         listings.append(
             RemoteListing(
                 key=key,
-                seller_sku=str(row.get("model_sku") or item.get("item_sku") or ""),
+                seller_sku=text_of(row.get("model_sku")) or text_of(item.get("item_sku")),
                 title=title,
                 variation=str(row.get("model_name") or ""),
                 targets=tuple(TargetKey(key, place) for place in shown) if multi_location else (TargetKey(key),),
@@ -52,17 +52,18 @@ def read_item(item: Json, models: Sequence[Json] | None, *, multi_location: bool
 
 def shown_by_location(row: Json) -> dict[str, int]:
     """The writable numbers of an item or model: location -> units. Empty when there is none."""
-    info = row.get("stock_info_v2") or {}
-    return {
-        str(entry.get("location_id") or ""): _units(entry.get("stock"), "seller_stock")
-        for entry in info.get("seller_stock") or ()
-    }
+    info = row.get("stock_info_v2")
+    entries = info.get("seller_stock") or [] if isinstance(info, dict) else []
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise Unrecognised("seller_stock is no list of objects", repr(entries))
+    return {text_of(entry.get("location_id")): _units(entry.get("stock"), "seller_stock") for entry in entries}
 
 
 def reserved_units(row: Json) -> int | None:
     """Units in the promotion pot, `None` when the answer does not tell."""
-    summary = (row.get("stock_info_v2") or {}).get("summary_info") or {}
-    value = summary.get("total_reserved_stock")
+    info = row.get("stock_info_v2")
+    summary = info.get("summary_info") if isinstance(info, dict) else None
+    value = summary.get("total_reserved_stock") if isinstance(summary, dict) else None
     return None if value is None else _units(value, "total_reserved_stock")
 
 
@@ -142,9 +143,10 @@ def _units(value: object, where: str) -> int:
 
 
 def _price(row: Json) -> int | None:
-    prices = row.get("price_info") or [{}]
+    prices = row.get("price_info")
+    first = prices[0] if isinstance(prices, list) and prices else None
     try:
-        return rupiah_or_none(prices[0].get("current_price"), where="current_price")
+        return rupiah_or_none(first.get("current_price"), where="current_price") if isinstance(first, dict) else None
     except Unrecognised:
         return None
 

@@ -57,7 +57,7 @@ async def _order_window(api: ShopeeApi, time_from: int, time_to: int, closes: da
             if not cursor:
                 raise
             raise Temporary(f"Shopee get_order_list: the cursor died ({refused.code}), walk the window again") from None
-        rows, more = answer.rows("order_list"), answer.response.get("more") is True
+        rows, more = answer.rows("order_list", always=True), answer.response.get("more") is True
         # A clock of ours that runs ahead must not close a window on a time that the provider has not reached.
         closes = min(closes, answer.provider_now) if cursor == "" else closes
         cursor = str(answer.response.get("next_cursor") or "") if more else ""
