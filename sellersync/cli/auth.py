@@ -18,7 +18,7 @@ from sellersync.store import reads
 from sellersync.store.vault import Vault
 
 from .codes import Code
-from .out import as_json, say, table, when
+from .out import as_json, note, say, table, when
 from .state import state_of
 
 app = typer.Typer(help="Authorise channels.", no_args_is_help=True)
@@ -41,9 +41,9 @@ def login(
         keeper, authoriser = _keeper(app, channel)
         challenge = Vault.new_key()[:CHALLENGE_LENGTH]
         page = authoriser.consent_url(state=challenge, redirect_url=redirect_url)
-        say("Open this page in a browser, log in as the owner of the shop and agree:")
-        say(f"\n  {page}\n")
-        say("The browser then goes to an address that may not load. Copy that whole address and paste it here:")
+        note("Open this page in a browser, log in as the owner of the shop and agree:")
+        note(f"\n  {page}\n")
+        note("The browser then goes to an address that may not load. Copy that whole address and paste it here:")
         parameters = _redirected(sys.stdin.readline(), challenge)
         token = await keeper.keep_consent(await authoriser.exchange(parameters))
         health = await app.connectors[channel].health()
