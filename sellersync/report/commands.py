@@ -57,6 +57,7 @@ SETTLED: dict[str, Settled] = {
     "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
     "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
+    "difference": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "uncounted": Settled(lambda need: f"sellersync stock count --from-channel {_channel(need)}"),
     "return_open": Settled(_order),
     "return_due": Settled(_order),

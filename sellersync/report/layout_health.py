@@ -90,6 +90,8 @@ def health_section(report: Report, words: Words) -> Section:
                 "dim",
             )
         )
+    elif not exposed.waiting:
+        blocks.append(Sentence(words.say("exposure_none"), "dim"))
     columns = ("channel", "state", "last_pull", "last_push", "heard", "exposed")
     rows = tuple(_health_row(channel, words) for channel in health.channels)
     blocks.append(Table(tuple(Column(words.say(name)) for name in columns), rows))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 class FindingWords(NamedTuple):
     """Words of one finding kind. `item` is a template of the finding's own values: `{channel}`, `{subject}` and its details, besides
-    `{reject}` and `{return_state}`, their classes in words."""
+    `{reject}`, `{difference}` and `{return_state}`, their classes in words."""
 
     title: str
     """What is wrong, for all findings of the kind."""

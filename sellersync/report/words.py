@@ -152,8 +152,9 @@ class Words:
             channel=need.channel or NOTHING,
             subject=need.subject or NOTHING,
         )
-        reject, state = need.details.get("class"), need.details.get("state")
-        values["reject"] = self._own.REJECTS.get(reject, self._own.REJECTS["other"])
+        why, state = need.details.get("class"), need.details.get("state")
+        values["reject"] = self._own.REJECTS.get(why, self._own.REJECTS["other"])
+        values["difference"] = self._own.DIFFERENCES.get(why, NOTHING)
         values["return_state"] = self._own.RETURN_STATES.get(state, self._own.RETURN_STATES["unknown"])
         return values
 

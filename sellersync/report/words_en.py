@@ -8,14 +8,12 @@ LOCALE = "en_ID"
 
 LABELS: dict[str, str] = {
     "report": "Daily report",
-    "day": "{day}",
     "as_of": "The day from midnight to midnight {zone}; stock, parcels and what needs you as of {now}.",
     "as_of_running": "The day so far, from midnight {zone} until {now}; it is not over yet.",
     "nothing_needed": "Nothing needs you.",
     "needed": "{count} things need you",
     "needed_one": "1 thing needs you",
     "unknown": "unknown",
-    "none": "none",
     "total": "Total",
     "more": "and {count} more:",
     "more_rows": "and {count} more",
@@ -58,7 +56,7 @@ LABELS: dict[str, str] = {
     "courier_suffix": "courier",
     "exposure_tile": "A sale is known everywhere after",
     "exposure_note": "half of them (p50); 95 of 100 after {p95}",
-    "exposure_none": "no sale had to be told to another channel",
+    "exposure_none": "No sale of this day had to be told to another channel.",
     "exposure_steps": "Where the time goes (p50): placed until seen {heard}, seen until in the ledger {posted}, until the other channel "
     "accepted {accepted}. The other channel's number did not have to change: {not_needed} times.",
     "blind_all": "{channel}: no order of this day was read. Its figures are missing.",
@@ -104,7 +102,6 @@ LABELS: dict[str, str] = {
     "waybill": "Waybill",
     "reference": "Reference",
     "opened": "Since",
-    "no_parcels": "No parcels.",
     "parcel_none": "no parcel yet",
     "parcel_waiting": "not released yet",
     "parcel_ready": "to be booked",
@@ -271,6 +268,12 @@ FINDINGS: dict[str, FindingWords] = {
         "End the campaign or the reservation in the seller centre; then run the command.",
         "The channel may sell what is not there.",
     ),
+    "difference": FindingWords(
+        "Numbers that differ from what they should be",
+        "{channel}: {subject} shows {shown}, expected {expected}: {difference}",
+        "Count the shelf when the channel's number may be right; the command writes our number over it.",
+        "The channel sells by its own number until then.",
+    ),
     "uncounted": FindingWords(
         "Listings whose goods were never counted",
         "{channel}: {subject}",
@@ -291,7 +294,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "bug": FindingWords(
         "Faults of the program",
-        "{channel}: {subject}: {why}",
+        "{channel}: {subject}: {what}",
         "Report it with the log of that moment; the command shows whether the work goes on.",
         "The work it stopped is tried again at its next turn.",
     ),
@@ -319,6 +322,15 @@ REJECTS: dict[str, str] = {
     "bad_data": "a value is not accepted",
     "not_supported": "the channel does not offer it",
     "other": "refused",
+}
+
+DIFFERENCES: dict[str, str] = {
+    "push_in_flight": "a level is on its way",
+    "order_not_seen": "an order came in meanwhile",
+    "push_refused": "the channel refuses our number",
+    "campaign_return": "units came back from a campaign",
+    "edited_by_hand": "changed by hand on the channel",
+    "unknown_target": "the channel does not know it any more",
 }
 
 RETURN_STATES: dict[str, str] = {

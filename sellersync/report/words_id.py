@@ -8,14 +8,12 @@ LOCALE = "id_ID"
 
 LABELS: dict[str, str] = {
     "report": "Laporan harian",
-    "day": "{day}",
     "as_of": "Hari dihitung dari tengah malam sampai tengah malam {zone}; stok, paket, dan yang perlu Anda per {now}.",
     "as_of_running": "Hari ini sejauh ini, dari tengah malam {zone} sampai {now}; hari belum selesai.",
     "nothing_needed": "Tidak ada yang perlu Anda kerjakan.",
     "needed": "{count} hal perlu Anda",
     "needed_one": "1 hal perlu Anda",
     "unknown": "tidak diketahui",
-    "none": "tidak ada",
     "total": "Jumlah",
     "more": "dan {count} lagi:",
     "more_rows": "dan {count} lagi",
@@ -58,7 +56,7 @@ LABELS: dict[str, str] = {
     "courier_suffix": "kurir",
     "exposure_tile": "Penjualan diketahui di semua kanal setelah",
     "exposure_note": "separuhnya (p50); 95 dari 100 setelah {p95}",
-    "exposure_none": "tidak ada penjualan yang perlu disampaikan ke kanal lain",
+    "exposure_none": "Tidak ada penjualan pada hari itu yang perlu disampaikan ke kanal lain.",
     "exposure_steps": "Ke mana waktunya (p50): dipesan sampai terlihat {heard}, terlihat sampai tercatat di buku {posted}, sampai kanal "
     "lain menerima {accepted}. Angka di kanal lain tidak perlu berubah: {not_needed} kali.",
     "blind_all": "{channel}: pesanan hari itu belum terbaca sama sekali. Angkanya belum ada.",
@@ -104,7 +102,6 @@ LABELS: dict[str, str] = {
     "waybill": "Resi",
     "reference": "Referensi",
     "opened": "Sejak",
-    "no_parcels": "Tidak ada paket.",
     "parcel_none": "belum ada paket",
     "parcel_waiting": "belum boleh dikirim",
     "parcel_ready": "perlu dipesankan kurir",
@@ -271,6 +268,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Akhiri kampanye atau cadangan di seller centre; lalu jalankan perintah ini.",
         "Kanal dapat menjual yang tidak ada.",
     ),
+    "difference": FindingWords(
+        "Angka yang berbeda dari seharusnya",
+        "{channel}: {subject} menampilkan {shown}, seharusnya {expected}: {difference}",
+        "Hitung rak bila angka kanal mungkin benar; perintah ini menulis angka kita di atasnya.",
+        "Sampai itu kanal menjual menurut angkanya sendiri.",
+    ),
     "uncounted": FindingWords(
         "Produk yang barangnya belum pernah dihitung",
         "{channel}: {subject}",
@@ -291,7 +294,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "bug": FindingWords(
         "Kesalahan program",
-        "{channel}: {subject}: {why}",
+        "{channel}: {subject}: {what}",
         "Laporkan bersama catatan (log) saat itu; perintah ini menampilkan apakah pekerjaan berjalan.",
         "Pekerjaan yang terhenti dicoba lagi pada giliran berikutnya.",
     ),
@@ -319,6 +322,15 @@ REJECTS: dict[str, str] = {
     "bad_data": "ada nilai yang tidak diterima",
     "not_supported": "tidak tersedia di kanal",
     "other": "ditolak",
+}
+
+DIFFERENCES: dict[str, str] = {
+    "push_in_flight": "stok sedang dikirim",
+    "order_not_seen": "ada pesanan masuk sementara itu",
+    "push_refused": "kanal menolak angka kita",
+    "campaign_return": "unit kembali dari kampanye",
+    "edited_by_hand": "diubah langsung di kanal",
+    "unknown_target": "kanal tidak mengenalnya lagi",
 }
 
 RETURN_STATES: dict[str, str] = {

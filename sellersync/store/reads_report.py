@@ -397,8 +397,9 @@ def skus(session: Session, *, sold_since_ms: int, sold_until_ms: int) -> list[Sk
     )
     rows = session.execute(
         text(
-            "SELECT sku.id, sku.code, sku.title, SUM(balance.quantity) AS available, MAX(balance.changed_ms) AS changed FROM sku "
-            "JOIN balance ON balance.sku_id = sku.id AND balance.account = 'available' "
+            "SELECT sku.id, sku.code, sku.title, COALESCE(SUM(balance.quantity), 0) AS available, "
+            "COALESCE(MAX(balance.changed_ms), 0) AS changed FROM sku "
+            "LEFT JOIN balance ON balance.sku_id = sku.id AND balance.account = 'available' "
             "WHERE sku.id IN (SELECT sku_id FROM count_line) GROUP BY sku.id, sku.code, sku.title"
         )
     )

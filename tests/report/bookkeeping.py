@@ -197,6 +197,19 @@ class Books:
             self.ledger.write_now(lambda s: bookings.settle_booked(s, claim_id, remote, now_ms=self.now_ms))
         return claim_id
 
+    def track(self, remote_id: str, shown: RemoteParcel) -> None:
+        """The courier shows a parcel in a new state."""
+
+        def look(session: Session) -> None:
+            parcel = (
+                session.connection()
+                .exec_driver_sql("SELECT id FROM parcel WHERE remote_id = ?", (remote_id,))
+                .scalar_one()
+            )
+            bookings.note_tracked(session, parcel, shown, now_ms=self.now_ms)
+
+        self.ledger.write_now(look)
+
     def seal(self) -> None:
         self.ledger.write_now(lambda s: seals.seal_movements(s, now_ms=self.now_ms, settled_before_ms=self.now_ms + 1))
 
