@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from sellersync.connector.contract import LevelAnswer, PushOutcome, Stream, TargetKey, Want
+from sellersync.domain.errors import LeaseLost
 from sellersync.domain.levels import Decision, PushPlan, plan_pushes
 from sellersync.domain.times import to_epoch_ms
 from sellersync.store import pages, pushes, work
@@ -42,7 +43,8 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
 
 
 def _begin(session: Session, *, shop: Shop, now_ms: int) -> None:
-    pushes.forget_unanswered(session, shop.id, now_ms=now_ms)
+    settles_s = shop.channel.capabilities.write_settles_s
+    pushes.forget_unanswered(session, shop.id, now_ms=now_ms, write_settles_s=settles_s)
 
 
 async def _read_back(world: World, shop: Shop, run: Run) -> None:
@@ -121,21 +123,22 @@ async def _send(world: World, shop: Shop, run: Run, decisions: Sequence[Decision
     for batch in shop.channel.level_batches(provisional):
         targets = [by_key[want.target].target_id for want in batch]
         sent = await world.ledger.write(
-            partial(_commit_sent, world=world, shop=shop, targets=targets, fresh=fresh), name="push_sent"
+            partial(_commit_sent, world=world, shop=shop, run=run, targets=targets, fresh=fresh), name="push_sent"
         )
         if not sent:
             continue
         answers = await shop.channel.set_levels([one.want for one in sent])
         await world.ledger.write(
-            partial(_record, world=world, shop=shop, sent=sent, answers=answers), name="push_answered"
+            partial(_record, world=world, shop=shop, run=run, sent=sent, answers=answers), name="push_answered"
         )
         for answer in answers:
             run.count(answer.outcome.value)
 
 
 def _commit_sent(
-    session: Session, *, world: World, shop: Shop, targets: Sequence[int], fresh: bool
+    session: Session, *, world: World, shop: Shop, run: Run, targets: Sequence[int], fresh: bool
 ) -> list[pushes.Sent]:
+    work.check_lease(session, run.lease, now_ms=world.ledger.now_ms(), ttl_ms=work.LEASE_MS)
     plan = _planned(session, world, shop, fresh=fresh, only=targets)
     first_from = world.clock.now()
     mark = work.mark_of(session, shop.id, Stream.ORDERS.value, first_from=first_from)
@@ -143,9 +146,9 @@ def _commit_sent(
 
 
 def _record(
-    session: Session, *, world: World, shop: Shop, sent: Sequence[pushes.Sent], answers: Sequence[LevelAnswer]
+    session: Session, *, world: World, shop: Shop, run: Run, sent: Sequence[pushes.Sent], answers: Sequence[LevelAnswer]
 ) -> None:
-    by_target = {answer.target: answer for answer in answers}
+    by_target = {answer.target: answer for answer in answers} if _still_ours(session, world, run) else {}
     capabilities = shop.channel.capabilities
     provider_now: datetime = shop.channel.provider_now()
     pushes.record_answers(
@@ -159,8 +162,17 @@ def _record(
     )
 
 
+def _still_ours(session: Session, world: World, run: Run) -> bool:
+    """An answer under a lost lease tells nothing: another process may have sent another number meanwhile."""
+    try:
+        work.check_lease(session, run.lease, now_ms=world.ledger.now_ms(), ttl_ms=work.LEASE_MS)
+    except LeaseLost:
+        return False
+    return True
+
+
 def _unanswered(target: TargetKey) -> LevelAnswer:
-    return LevelAnswer(target, PushOutcome.UNCLEAR, why="the channel did not answer for it")
+    return LevelAnswer(target, PushOutcome.UNCLEAR, why="the channel did not answer for it in time")
 
 
 def _finish(session: Session, *, world: World, shop: Shop, plan: PushPlan, run: Run) -> None:

@@ -336,8 +336,8 @@ def save_lines(session: Session, lines: Iterable[LineWork]) -> None:
 
 
 def in_list(ids: Iterable[int]) -> str:
-    """Integers as the inside of an SQL IN list (integers only: nothing to escape)."""
-    return ",".join(str(int(value)) for value in ids)
+    """Integers as the inside of an SQL IN list (integers only: nothing to escape). None at all becomes a list that matches nothing."""
+    return ",".join(str(int(value)) for value in ids) or "NULL"
 
 
 _NEWEST_MOVEMENT = text("SELECT COALESCE(MAX(id), 0) FROM movement")

@@ -50,7 +50,7 @@ def target_facts(
     `pots` says that the channel may hold units aside, so an unread or stale pot forbids raising; `blind_sold` are units per SKU that
     channels which cannot be pulled have probably sold meanwhile.
     """
-    warehouses = _warehouses(session, channel_id)
+    places = _Places.of(session, channel_id)
     available, changed, counted = _balances(session)
     recipes = _recipes(session, channel_id)
     held = session.execute(
@@ -68,17 +68,17 @@ def target_facts(
     for row in rows:
         if only is not None and row.id not in only:
             continue
-        places = [warehouses.get(row.location, warehouses[""])]
+        place = places.of_location(row.location)
         listings = recipes.get(row.id, [])
         skus = {sku_id for recipe in listings for sku_id, _ in recipe or ()}
-        levels = [_makeable(recipe, places, available, counted) for recipe in listings]
+        levels = [_makeable(recipe, place, available, counted) for recipe in listings]
         sellable = (
             None
             if not levels or any(level is None for level in levels)
             else min(level for level in levels if level is not None)
         )
         newest = max(
-            (changed.get((sku, place), (0, 0)) for sku in skus for place in places),
+            (changed.get((sku, place), (0, 0)) for sku in skus if place is not None),
             default=(0, 0),
             key=lambda pair: pair[1],
         )
@@ -108,15 +108,30 @@ def target_facts(
     return facts
 
 
-def _warehouses(session: Session, channel_id: int) -> dict[str, int]:
-    """Location -> warehouse; "" is the channel's own first warehouse."""
-    found: dict[str, int] = {}
-    for row in session.execute(
-        text("SELECT location, warehouse_id FROM location_map WHERE channel_id = :c"), {"c": channel_id}
-    ):
-        found[row.location] = row.warehouse_id
-    found[""] = session.execute(text("SELECT warehouse_id FROM channel WHERE id = :c"), {"c": channel_id}).scalar_one()
-    return found
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Which warehouse serves which location of a channel."""
+
+    own: int
+    mapped: Mapping[str, int]
+    locations: int
+    """How many locations its targets have."""
+
+    @classmethod
+    def of(cls, session: Session, channel_id: int) -> _Places:
+        values = {"c": channel_id}
+        own = session.execute(text("SELECT warehouse_id FROM channel WHERE id = :c"), values).scalar_one()
+        mapped = session.execute(text("SELECT location, warehouse_id FROM location_map WHERE channel_id = :c"), values)
+        locations = session.execute(
+            text("SELECT COUNT(DISTINCT location) FROM target WHERE channel_id = :c AND location <> ''"), values
+        )
+        return cls(own, {row.location: row.warehouse_id for row in mapped}, locations.scalar_one())
+
+    def of_location(self, location: str) -> int | None:
+        """The channel's own warehouse serves a location while it is the only one; several need a map, else stock would be shown twice."""
+        if location and (self.mapped or self.locations > 1):
+            return self.mapped.get(location)
+        return self.own
 
 
 def _balances(
@@ -156,18 +171,14 @@ def _recipes(session: Session, channel_id: int) -> dict[int, list[list[tuple[int
 
 def _makeable(
     recipe: list[tuple[int, int]] | None,
-    places: Sequence[int],
+    place: int | None,
     available: Mapping[tuple[int, int], int],
     counted: set[tuple[int, int]],
 ) -> int | None:
-    if not recipe:
+    """What can be made of the components in one warehouse; `None` when it is not known or one was never counted there."""
+    if not recipe or place is None or any((sku_id, place) not in counted for sku_id, _ in recipe):
         return None
-    total = 0
-    for place in places:
-        if any((sku_id, place) not in counted for sku_id, _ in recipe):
-            return None
-        total += min(available.get((sku_id, place), 0) // quantity for sku_id, quantity in recipe)
-    return total
+    return min(available.get((sku_id, place), 0) // quantity for sku_id, quantity in recipe)
 
 
 def mark_sent(
@@ -239,7 +250,7 @@ def record_answers(
                 {"t": sent.target_id, "r": now_ms + round(write_settles_s * 1000)},
             )
         else:
-            _rejected(session, sent, answer, now_ms=now_ms)
+            _rejected(session, sent, answer, now_ms=now_ms, certain=sent.target_id not in overtaken)
             details = {"level": sent.want.level, "why": answer.why, "class": (answer.reject or RejectClass.OTHER).value}
             raise_finding(session, "push_refused", subject, channel_id=channel_id, now_ms=now_ms, details=details)
 
@@ -276,7 +287,7 @@ def _applied(session: Session, sent: Sent, answer: LevelAnswer, *, window_to: in
     )
 
 
-def _rejected(session: Session, sent: Sent, answer: LevelAnswer, *, now_ms: int) -> None:
+def _rejected(session: Session, sent: Sent, answer: LevelAnswer, *, now_ms: int, certain: bool) -> None:
     below_reserved = answer.reject is RejectClass.BELOW_RESERVED
     session.execute(
         text(
@@ -285,7 +296,7 @@ def _rejected(session: Session, sent: Sent, answer: LevelAnswer, *, now_ms: int)
         ),
         {
             "t": sent.target_id,
-            "e": sent.want.expected,
+            "e": sent.want.expected if certain else None,
             "b": (answer.reject or RejectClass.OTHER).value,
             "l": sent.want.level,
             "now": now_ms,
@@ -339,16 +350,24 @@ def due_read_backs(session: Session, channel_id: int, *, now_ms: int) -> list[Ta
     return [TargetKey(row.remote_key, row.location) for row in rows]
 
 
-def forget_unanswered(session: Session, channel_id: int, *, now_ms: int) -> int:
+def forget_unanswered(session: Session, channel_id: int, *, now_ms: int, write_settles_s: float) -> int:
     """Wants that were sent and never answered (a kill) are unclear. Called by whoever holds the channel's push lease."""
-    unanswered = session.execute(
-        text(
-            "UPDATE push SET outcome = 'unclear', answered_ms = :now, detail = 'no answer was recorded' WHERE outcome = 'sent' "
-            "AND target_id IN (SELECT id FROM target WHERE channel_id = :c)"
-        ),
-        {"c": channel_id, "now": now_ms},
+    values = {"c": channel_id, "now": now_ms, "r": now_ms + round(write_settles_s * 1000)}
+    unanswered = (
+        "SELECT {} FROM push WHERE outcome = 'sent' AND target_id IN (SELECT id FROM target WHERE channel_id = :c)"
     )
-    return int(unanswered.rowcount)  # type: ignore[attr-defined]
+    session.execute(
+        text(f"UPDATE target SET expected = NULL, read_back_ms = :r WHERE id IN ({unanswered.format('target_id')})"),
+        values,
+    )
+    forgotten = session.execute(
+        text(
+            "UPDATE push SET outcome = 'unclear', answered_ms = :now, detail = 'no answer was recorded' "
+            f"WHERE id IN ({unanswered.format('id')})"
+        ),
+        values,
+    )
+    return int(forgotten.rowcount)  # type: ignore[attr-defined]
 
 
 def hold_zeroes(session: Session, channel_id: int, decisions: Sequence[Decision], *, now_ms: int) -> None:
