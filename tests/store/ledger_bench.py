@@ -19,6 +19,7 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.stock import CountResult
 from sellersync.domain.times import to_epoch_ms
 from sellersync.store import listings, pushes, schema, stock, work
+from sellersync.store.engine import open_writer
 from sellersync.store.ledger import Ledger
 from sellersync.store.orders import ChannelRules, Recorded, record_orders
 from sellersync.store.seals import verify
@@ -166,7 +167,12 @@ class Bench:
 
     def execute(self, sql: str, **values: Any) -> None:
         """A statement past the product's own code: what a person with an SQL prompt can do."""
-        self.write(lambda session: session.execute(text(sql), values))
+        engine = open_writer(self.ledger.url)
+        try:
+            with engine.begin() as connection:
+                connection.execute(text(sql), values)
+        finally:
+            engine.dispose()
 
     # ------------------------------------------------------------------------------------------------------------------ catalogue
 

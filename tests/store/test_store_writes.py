@@ -206,7 +206,7 @@ def test_a_connection_that_the_server_closed_is_replaced(postgres_url: str) -> N
             "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         )
         with pytest.raises(Temporary):
-            bench.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+            bench.write(lambda session: session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
         bench.write(add_one)
         assert buffer_of(bench) == 1
 
@@ -291,8 +291,9 @@ def test_a_broken_constraint_stays_a_bug_of_ours(bench: Bench) -> None:
     """It is not dressed up as trouble of the database, which would be tried again for ever."""
     bench.sku("KOPI")
     began = time.monotonic()
+    impossible = "INSERT INTO balance (sku_id, warehouse_id, account, quantity) VALUES (1, 1, 'reserved', -1)"
     with pytest.raises(IntegrityError):
-        bench.execute("INSERT INTO balance (sku_id, warehouse_id, account, quantity) VALUES (1, 1, 'reserved', -1)")
+        bench.write(lambda session: session.execute(text(impossible)))
     assert time.monotonic() - began < 1.0
 
 
