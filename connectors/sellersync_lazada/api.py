@@ -118,6 +118,8 @@ class LazadaApi:
         answer = await self._read("GET", "/orders/get", parameters)
         data = mapping_of(answer.data, where="/orders/get data")
         total = first(data, "countTotal")
+        if not isinstance(data.get("orders"), list):
+            raise Unrecognised("/orders/get: a list of orders was expected", f"keys {sorted(data)}")
         rows = rows_of(data.get("orders"), where="/orders/get orders")
         return rows, None if total is None else whole(total, where="countTotal"), answer.reply
 

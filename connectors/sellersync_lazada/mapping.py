@@ -135,7 +135,8 @@ def _item(row: WireRow, keys: Mapping[str, str], warehouse_code: str, problems: 
     if not item_id:
         raise Unrecognised("an item row without order_item_id", f"keys {sorted(row)}")
     read = _Reader(f"item {item_id}", problems)
-    key = keys.get(text(row.get("sku_id")), remote_key(row))
+    key = remote_key(row)
+    key = keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key
     if key.startswith(":"):
         problems.append(f"item {item_id}: the product of SKU {text(row.get('sku'))!r} is not named")
     status = text(row.get("status"))

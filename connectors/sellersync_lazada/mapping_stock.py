@@ -42,7 +42,7 @@ class Sku:
 def skus_of(product: WireRow, *, warehouse_code: str) -> Iterator[Sku]:
     """The SKUs of one product of `/products/get` or `/product/item/get` (their key spellings differ). Deleted ones are left out.
 
-    Raises `Unrecognised` for a product without its id.
+    Raises `Unrecognised` for a product or a SKU without its id.
     """
     item_id = text(first(product, "item_id", "itemId"))
     if not item_id:
@@ -52,6 +52,8 @@ def skus_of(product: WireRow, *, warehouse_code: str) -> Iterator[Sku]:
     active = text(product.get("status")).lower() in ("", "active", "live")
     for row in rows_of(product.get("skus"), where=f"product {item_id} skus"):
         status = text(first(row, "Status", "status")).lower()
+        if not text(first(row, "SkuId", "skuId", "sku_id")):
+            raise Unrecognised(f"product {item_id}: a SKU without its id", f"keys {sorted(row)}")
         if status != "deleted":
             yield _sku(row, item_id, title, status if active else "inactive", warehouse_code)
 

@@ -21,12 +21,12 @@ _FALSE = frozenset({"", "0", "0.0", "false", "no", "null", "none"})
 
 
 def text(value: object) -> str:
-    """A scalar as text; absent and null are ""."""
+    """A scalar as text; absent, null, objects and lists are ""."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value).strip()
+    return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
 def truth(value: object) -> bool:
