@@ -60,7 +60,10 @@ class BiteshipSettings(ConnectorSettings):
     )
     base_url: str = Field("https://api.biteship.com", description="Address of Biteship's API; leave as it is.")
     booking_read_lag_s: float = Field(
-        10.0, ge=0, le=3_600, description="Seconds until a confirmed draft is certainly shown as confirmed when read back."
+        10.0,
+        ge=0,
+        le=3_600,
+        description="Seconds until a confirmed draft is certainly shown as confirmed when read back.",
     )
     rate_per_s: float = Field(4.0, gt=0, description="Calls per second on average; a test key is allowed 5.")
     burst: int = Field(1, ge=1, description="Calls that may be sent at once.")

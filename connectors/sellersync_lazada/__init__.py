@@ -81,7 +81,10 @@ class LazadaSettings(ConnectorSettings):
         default=120.0, ge=10, le=86_400, description="How many seconds each pull reaches back behind the last one"
     )
     booking_read_lag_s: float = Field(
-        default=60.0, ge=0, le=3_600, description="Seconds until a packed order is certainly shown as packed when read back"
+        default=60.0,
+        ge=0,
+        le=3_600,
+        description="Seconds until a packed order is certainly shown as packed when read back",
     )
     skus_per_push: int = Field(
         default=STOCK_SKUS_ADVISED, ge=1, le=STOCK_SKUS_MAX, description="SKUs in one stock update; Lazada advises 20"
