@@ -17,7 +17,7 @@ Json = Mapping[str, Any]
 def remote_key(item_id: object, model_id: object) -> str:
     """The key of a listing and of its number: item and model, model 0 where there are no variations. Raises `Unrecognised`."""
     try:
-        return f"{int(str(item_id))}:{int(str(model_id))}"
+        return f"{int(str(item_id))}:{int(str(model_id or 0))}"
     except ValueError:
         raise Unrecognised("item_id and model_id: numbers were expected", f"{item_id!r}:{model_id!r}") from None
 

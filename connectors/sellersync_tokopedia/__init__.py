@@ -233,9 +233,10 @@ class Tokopedia(Channel):
         rows: list[Any] = []
         for batch in _cut(list(dict.fromkeys(ids)), wire_api.ORDER_IDS_MAX):
             rows += await self._order_rows(batch)
-        found, _ = await self._orders(rows)
+        found, skipped = await self._orders(rows)
         there = {mapping.text(row, "id") for row in rows if isinstance(row, Mapping)}
-        return OrdersById(found, tuple(order_id for order_id in ids if order_id not in there), started_at)
+        gone = tuple(order_id for order_id in ids if order_id not in there)
+        return OrdersById(found, gone, started_at, skipped)
 
     async def _order_rows(self, ids: Sequence[str]) -> list[Any]:
         """One unknown id may sink the call (unconfirmed): then the halves are asked."""
@@ -257,7 +258,7 @@ class Tokopedia(Channel):
         token, seen = "", {""}
         for _ in range(PRODUCT_PAGES_MAX):
             answer = await self.api.search_products(page_token=token)
-            products = answer.rows("products")
+            products = mapping_stock.objects(answer.data, "products")
             yield tuple(row for product in products for row in mapping_stock.listings(product, locations=locations))
             token = mapping.text(answer.data, "next_page_token")
             if not token or not products:

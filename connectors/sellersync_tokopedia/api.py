@@ -48,7 +48,8 @@ class Answer:
 
     def rows(self, name: str) -> list[Any]:
         """A list of `data`; absent and null are empty. Raises `Unrecognised`."""
-        value = self.data.get(name) or []
+        value = self.data.get(name)
+        value = [] if value is None else value
         if not isinstance(value, list):
             raise Unrecognised(f"{name}: a list was expected", repr(value))
         return value

@@ -69,9 +69,11 @@ class Facts:
 
 
 def text(row: Json, name: str) -> str:
-    """A field as text; absent and null are "" (ids may arrive as numbers)."""
+    """A scalar as text without stray blanks (ids may arrive as numbers); absent, null, objects and lists are ""."""
     value = row.get(name)
-    return "" if value is None else str(value)
+    if type(value) is str:
+        return value.strip()
+    return str(value) if isinstance(value, int | float) else ""
 
 
 def when(row: Json, name: str) -> datetime | None:

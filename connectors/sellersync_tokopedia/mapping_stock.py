@@ -39,10 +39,20 @@ def sku_id_of(remote_key: str) -> str:
     return remote_key.split(":")[-1]
 
 
+def objects(row: Json, name: str) -> list[Json]:
+    """A list of objects; absent and null are empty. Raises `Unrecognised`."""
+    value = row.get(name)
+    if value is None:
+        return []
+    if isinstance(value, list) and all(isinstance(entry, Mapping) for entry in value):
+        return value
+    raise Unrecognised(f"{name}: a list of objects was expected", repr(value))
+
+
 def statuses(product: Json) -> dict[str, str]:
     """Listing status per platform, where it is listed. The top-level status is TikTok Shop's alone."""
     found = {"TIKTOK_SHOP": text(product, "status")}
-    for row in product.get("integrated_platform_statuses") or ():
+    for row in objects(product, "integrated_platform_statuses"):
         found[text(row, "platform")] = text(row, "status")
     return {platform: status for platform, status in found.items() if status}
 
@@ -57,10 +67,12 @@ def listings(product: Json, *, locations: bool) -> list[RemoteListing]:
         return []
     troubles = [f"{status} on {platform}" for platform, status in shown_on.items() if status in PLATFORM_TROUBLE]
     result = []
-    for sku in product.get("skus") or ():
-        stock = {text(row, "warehouse_id"): row.get("quantity") for row in sku.get("inventory") or ()}
+    for sku in objects(product, "skus"):
+        stock = {text(row, "warehouse_id"): row.get("quantity") for row in objects(sku, "inventory")}
+        if not text(sku, "id"):
+            raise Unrecognised(f"product {product_id}: a SKU without id", repr(sorted(sku)))
         key = f"{product_id}:{text(sku, 'id')}"
-        price = sku.get("price") or {}
+        price = sku["price"] if isinstance(sku.get("price"), Mapping) else {}
         targets = tuple(TargetKey(key, warehouse_id) for warehouse_id in stock) if locations else (TargetKey(key),)
         numbers = [quantity for quantity in stock.values() if isinstance(quantity, int)]
         result.append(
@@ -79,7 +91,9 @@ def listings(product: Json, *, locations: bool) -> list[RemoteListing]:
 
 
 def inventory_by_sku(inventory: Iterable[Json]) -> dict[str, Json]:
-    return {text(sku, "id"): sku for product in inventory for sku in product.get("skus") or ()}
+    """SKU id -> its row of an inventory answer. Raises `Unrecognised`."""
+    rows = {"inventory": list(inventory)}
+    return {text(sku, "id"): sku for product in objects(rows, "inventory") for sku in objects(product, "skus")}
 
 
 def pot_of(sku: Json) -> int:
@@ -94,9 +108,17 @@ def pot_of(sku: Json) -> int:
         pot
         for distribution in rows
         for name in ("campaign_inventory", "creator_inventory")
-        for pot in distribution.get(name) or ()
+        for pot in objects(distribution, name)
     )
-    return sum(int(pot.get("quantity") or 0) for pot in pots)
+    return sum(_units(pot) for pot in pots)
+
+
+def _units(row: Json) -> int:
+    """`quantity` of a row, absent: 0. Raises `Unrecognised`."""
+    try:
+        return int(str(row.get("quantity") or 0))
+    except ValueError:
+        raise Unrecognised("quantity: a number of units was expected", repr(row.get("quantity"))) from None
 
 
 def pot_is_inside(sku: Json) -> bool:
@@ -104,7 +126,7 @@ def pot_is_inside(sku: Json) -> bool:
     rows = sku.get("total_available_inventory_distribution") or {}
     if isinstance(rows, Mapping):
         rows = [rows]
-    in_shop = sum(int((row.get("in_shop_inventory") or {}).get("quantity") or 0) for row in rows)
+    in_shop = sum(_units(row.get("in_shop_inventory") or {}) for row in rows)
     return bool(pot_of(sku)) and sku.get("total_available_quantity") == in_shop + pot_of(sku)
 
 
@@ -117,7 +139,7 @@ def shown_level(target: TargetKey, sku: Json | None, read_started_at: datetime) 
     if sku is None:
         return ShownLevel(target, None, read_started_at, held_aside=None)
     by_warehouse = {
-        text(row, "warehouse_id"): row.get("available_quantity") for row in sku.get("warehouse_inventory") or ()
+        text(row, "warehouse_id"): row.get("available_quantity") for row in objects(sku, "warehouse_inventory")
     }
     shown = by_warehouse.get(target.location) if target.location else sku.get("total_available_quantity")
     if not target.location and shown is None and len(by_warehouse) == 1:

@@ -57,6 +57,7 @@ class TokopediaSandbox(MarketplaceSimulator):
     """One Indonesian shop with two storefronts and one stock number."""
 
     provider = "tokopedia"
+    OMITS_WHEN_EMPTY = frozenset({"data"})
     SWITCHES: Mapping[str, Sequence[Any]] = {
         "level_zero": ("accepted", "refused_item", "refused_call"),  # quantity 0 in an inventory update
         "unpaid_counted": (True, False),  # an unpaid order lowers the available number

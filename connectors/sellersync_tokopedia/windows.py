@@ -98,7 +98,7 @@ def _trouble(found: Found, page_no: int, rows_read: int, told: int | None, resul
     if told is not None and found.total is not None and found.total < told:
         return f"the window shrank from {told} to {found.total} while it was read"
     over = not found.rows or not found.next_token
-    if over and page_no > 0 and found.total is not None and rows_read < found.total:
+    if over and (page_no > 0 or not found.rows) and found.total is not None and rows_read < found.total:
         return f"{rows_read} of {found.total} results delivered"
     return ""
 
