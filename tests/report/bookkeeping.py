@@ -7,11 +7,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import text
+
 from sellersync.domain.levels import PushPolicy, plan_pushes
 from sellersync.domain.listings import LevelAnswer, PushOutcome, RemoteListing, TargetKey
 from sellersync.domain.orders import Order, OrderLine, OrderState, Unit, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
+from sellersync.domain.times import to_epoch_ms
 from sellersync.store import bookings, listings, orders, pushes, schema, seals, stock, work
+from sellersync.store.findings import raise_finding
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
 
@@ -46,8 +50,8 @@ def wib(day: int, hour: int = 0, minute: int = 0, second: int = 0, *, month: int
 class Books:
     """A ledger, and short ways of filling it. Everything is recorded at `clock`."""
 
-    def __init__(self, directory: Path, *, started: datetime) -> None:
-        url = f"sqlite:///{directory / 'ledger.db'}"
+    def __init__(self, directory: Path, *, started: datetime, url: str = "") -> None:
+        url = url or f"sqlite:///{directory / 'ledger.db'}"
         schema.upgrade(url)
         self.path = directory / "ledger.db"
         self.clock = SetClock(started)
@@ -201,11 +205,8 @@ class Books:
         """The courier shows a parcel in a new state."""
 
         def look(session: Session) -> None:
-            parcel = (
-                session.connection()
-                .exec_driver_sql("SELECT id FROM parcel WHERE remote_id = ?", (remote_id,))
-                .scalar_one()
-            )
+            found = session.execute(text("SELECT id FROM parcel WHERE remote_id = :r"), {"r": remote_id})
+            parcel = found.scalar_one()
             bookings.note_tracked(session, parcel, shown, now_ms=self.now_ms)
 
         self.ledger.write_now(look)
@@ -252,3 +253,45 @@ def an_order(
         storefront=storefront,
         goods_total=goods_total,
     )
+
+
+def finding(
+    books: Books, kind: str, subject: str, slug: str = "", *, deadline: datetime | None = None, **details: object
+) -> None:
+    books.ledger.write_now(
+        lambda s: raise_finding(
+            s,
+            kind,
+            subject,
+            now_ms=books.now_ms,
+            channel_id=books.channels.get(slug, 0),
+            details=details,
+            deadline_ms=to_epoch_ms(deadline) if deadline else None,
+        )
+    )
+
+
+def fill_day(books: Books) -> Books:
+    """20 November: two channels, three orders, a SKU oversold, one request to cancel. Returns the ledger."""
+    for slug in ("shopee", "web"):
+        books.channel(slug)
+        books.listing(slug, f"{slug}-A", "KOPI-250", title="Kopi Gayo 250 g")
+    books.channel("biteship", kind="courier")
+    books.count("KOPI-250", 3)
+    books.at(wib(13, 9)).order("shopee", an_order("old", wib(13, 8), [line("KOPI-250", 1, key="shopee-A")]))
+    books.at(wib(20, 8)).push("shopee")
+    books.at(wib(20, 8)).push("web")
+    books.at(wib(20, 9, 0, 30)).order(
+        "shopee", an_order("S-1", wib(20, 9), [line("KOPI-250", 2, 48_000, key="shopee-A")], ship_by=wib(21, 15))
+    )
+    books.push("web", seconds=2)
+    books.at(wib(20, 9, 30)).order(
+        "web", an_order("W-1", wib(20, 9, 29), [line("KOPI-250", 1, None, key="web-A")], ship_by=wib(21, 12))
+    )
+    books.order("web", an_order("W-2", wib(20, 9, 29), [line("KOPI-250", 1, key="web-A")], state=OrderState.UNPAID))
+    books.at(wib(20, 10))
+    finding(books, "cancellation_pending", "S-1", "shopee", deadline=wib(21, 9), reason="salah alamat", by="buyer")
+    for slug in ("shopee", "web"):
+        books.at(wib(21, 6)).pulled(slug)
+    books.seal()
+    return books

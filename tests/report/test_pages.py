@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from sellersync.domain.orders import OrderState
 from sellersync.domain.times import to_epoch_ms
 from sellersync.report import Language, Report, build, render_html, render_json, render_terminal
 from sellersync.report.build import clean
@@ -24,7 +23,7 @@ from sellersync.store import work
 from sellersync.store.findings import close_finding, raise_finding
 from sellersync.store.ledger import Session
 
-from .bookkeeping import JAKARTA, Books, an_order, line, wib
+from .bookkeeping import JAKARTA, Books, fill_day, finding, wib
 
 DAY = date(2026, 11, 20)
 
@@ -39,45 +38,9 @@ def on_terminal(report: Report, width: int = 120) -> list[str]:
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
-def finding(
-    books: Books, kind: str, subject: str, slug: str = "", *, deadline: datetime | None = None, **details: object
-) -> None:
-    books.ledger.write_now(
-        lambda s: raise_finding(
-            s,
-            kind,
-            subject,
-            now_ms=books.now_ms,
-            channel_id=books.channels.get(slug, 0),
-            details=details,
-            deadline_ms=to_epoch_ms(deadline) if deadline else None,
-        )
-    )
-
-
 @pytest.fixture
 def day(books: Books) -> Books:
-    """20 November: two channels, three orders, one level refused, one request to cancel."""
-    for slug in ("shopee", "web"):
-        books.channel(slug)
-        books.listing(slug, f"{slug}-A", "KOPI-250", title="Kopi Gayo 250 g")
-    books.channel("biteship", kind="courier")
-    books.count("KOPI-250", 3)
-    books.at(wib(13, 9)).order("shopee", an_order("old", wib(13, 8), [line("KOPI-250", 1, key="shopee-A")]))
-    books.at(wib(20, 8)).push("shopee")
-    books.at(wib(20, 8)).push("web")
-    books.at(wib(20, 9, 0, 30)).order(
-        "shopee", an_order("S-1", wib(20, 9), [line("KOPI-250", 2, 48_000, key="shopee-A")], ship_by=wib(21, 15))
-    )
-    books.push("web", seconds=2)
-    books.at(wib(20, 9, 30)).order("web", an_order("W-1", wib(20, 9, 29), [line("KOPI-250", 1, None, key="web-A")]))
-    books.order("web", an_order("W-2", wib(20, 9, 29), [line("KOPI-250", 1, key="web-A")], state=OrderState.UNPAID))
-    books.at(wib(20, 10))
-    finding(books, "cancellation_pending", "S-1", "shopee", deadline=wib(21, 9), reason="salah alamat", by="buyer")
-    for slug in ("shopee", "web"):
-        books.at(wib(21, 6)).pulled(slug)
-    books.seal()
-    return books
+    return fill_day(books)
 
 
 GOLDEN_ID = [
@@ -167,8 +130,11 @@ def test_stock_and_parcels_on_the_page(day: Books) -> None:
     lines = on_terminal(report_of(day), width=170)
     assert ["KOPI-250", "Kopi Gayo 250 g", "bandung", "2", "W-2 (web) ×1, W-1 (web) ×1"] in section(lines, "Stok")
     parcels = section(lines, "Paket")
-    assert ["Harus hari ini: 1", "(Sab 21 Nov)"] in parcels
-    assert ["shopee", "S-1", "belum ada paket", "–", "15.00"] in parcels
+    assert ["Harus hari ini: 2", "(Sab 21 Nov)"] in parcels
+    assert parcels[-2:] == [
+        ["web", "W-1", "belum ada paket", "–", "12.00"],
+        ["shopee", "S-1", "belum ada paket", "–", "15.00"],
+    ]
     proof = section(lines, "Bukti")
     assert proof[0][0].startswith("Buku terbukti benar: semua saldo yang dihitung ulang dari ")
 
