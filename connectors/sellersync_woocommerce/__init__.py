@@ -131,11 +131,13 @@ class WooCommerce(Channel):
         numbers = {order_id: mapping.order_number(order_id) for order_id in ids}
         asked = [number for number in numbers.values() if number is not None]
         found: list[Order] = []
-        there: set[Any] = set()
+        there: set[int] = set()
         skipped: list[str] = []
         for at in range(0, len(asked), INCLUDE_IDS_MAX):
-            rows = await self._api.orders_by_ids(asked[at : at + INCLUDE_IDS_MAX])
-            there |= {row.get("id") for row in rows}
+            answered = await self._api.orders_by_ids(asked[at : at + INCLUDE_IDS_MAX])
+            rows = [row for row in answered if type(row.get("id")) is int]
+            skipped += ["an order without an id"] * (len(answered) - len(rows))
+            there |= {row["id"] for row in rows}
             found += await self._orders(rows, skipped)
         gone = tuple(order_id for order_id, number in numbers.items() if number not in there)
         return OrdersById(tuple(found), gone, started_at, tuple(skipped))
@@ -248,6 +250,8 @@ class WooCommerce(Channel):
                 else:
                     rows = await self._api.products_by_ids(chunk)
                 for row in rows:
+                    if type(row.get("id")) is not int:
+                        continue  # nobody's number: its target stays unknown
                     key = mapping_stock.listing_key(product_id or row["id"], row["id"] if product_id else 0)
                     shown[key] = mapping_stock.shown(row)
         return tuple(ShownLevel(target, shown.get(target.remote_key), started_at) for target in targets)

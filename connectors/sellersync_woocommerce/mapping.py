@@ -111,9 +111,13 @@ def variations_in(rows: Iterable[Mapping[str, Any]]) -> set[tuple[int, int]]:
     return {
         (line["product_id"], line["variation_id"])
         for row in rows
-        for line in row.get("line_items") or ()
-        if isinstance(line, dict) and line.get("product_id") and line.get("variation_id")
+        for line in (row["line_items"] if isinstance(row.get("line_items"), list) else ())
+        if isinstance(line, dict) and _is_id(line.get("product_id")) and _is_id(line.get("variation_id"))
     }
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and value > 0
 
 
 def refunded_units(refunds: Iterable[Mapping[str, Any]]) -> dict[int, int]:
@@ -241,7 +245,11 @@ class _LineReader:
 
     def lines(self) -> tuple[OrderLine, ...]:
         found = []
-        for line in self.row.get("line_items") or ():
+        lines = self.row.get("line_items")
+        if not isinstance(lines, list):
+            self.problems.append("the order came without its lines")
+            return ()
+        for line in lines:
             try:
                 found.append(self._line(line))
             except (Unrecognised, KeyError, TypeError, AttributeError) as unreadable:
@@ -262,7 +270,7 @@ class _LineReader:
             units=self._units(line_id, quantity, reduced),
             aliases=(key, listing) if listing else (key,),
             target=self.inherits.target(product, variation),
-            seller_sku=str(line.get("sku") or ""),
+            seller_sku=str(line.get("sku") or "").strip(),
             title=str(line.get("name") or ""),
             unit_price=total // quantity if total is not None and quantity > 0 and total % quantity == 0 else None,
         )
@@ -313,7 +321,7 @@ def _total(row: Mapping[str, Any], problems: list[str], *, cod: bool) -> int | N
 def _goods_total(row: Mapping[str, Any]) -> int | None:
     """Goods before discounts, `None` when a line's amount cannot be read (its problem is already noted)."""
     try:
-        return sum(rupiah(line["subtotal"], where="subtotal") for line in row.get("line_items") or ())
+        return sum(rupiah(line["subtotal"], where="subtotal") for line in row["line_items"])
     except (Unrecognised, KeyError, TypeError):
         return None
 

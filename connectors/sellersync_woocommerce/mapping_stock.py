@@ -72,7 +72,7 @@ def _listing(
     number = row.get("stock_quantity")
     return RemoteListing(
         key=key,
-        seller_sku=str(row.get("sku") or ""),
+        seller_sku=str(row.get("sku") or "").strip(),
         title=title,
         targets=targets,
         active=row.get("status") == "publish",
