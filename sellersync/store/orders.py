@@ -392,14 +392,14 @@ def _merge_known(
                 continue
             seen.add(match)
             state = work.lines[match]
-            _note_change(item, state.line, line, catalogue)
+            _note_change(item, state.target_id or catalogue.target(line), state.line, line)
             merged = sorted({*_all_keys(state.line), *_all_keys(line)})
             if set(merged) != {*_all_keys(state.line)}:
                 aliases.append({"i": state.id, "aliases": json.dumps(merged)})
             state.line = line
         for index, state in enumerate(work.lines):
             if index not in seen and order.lines:
-                _note_change(item, state.line, removed := _removed(state.line), catalogue)
+                _note_change(item, state.target_id, state.line, removed := _removed(state.line))
                 state.line = removed
         additions.extend(_new_line(item, line, rules, catalogue) for line in new_lines)
         if bool(item.row.hold_expired) != work.hold_expired:
@@ -416,21 +416,20 @@ def _removed(line: OrderLine) -> OrderLine:
     return replace(line, units=tuple(replace(unit, stage=UnitStage.CANCELLED) for unit in line.units))
 
 
-def _note_change(item: _Incoming, before: OrderLine, after: OrderLine, catalogue: _Catalogue) -> None:
+def _note_change(item: _Incoming, target_id: int | None, before: OrderLine, after: OrderLine) -> None:
     """What this version may have done to the number that the channel shows for the line's target."""
-    target_id = catalogue.target(after)
     if target_id is None or not after.ours:
         return
     at = item.order.updated_at
     changes = item.changes.setdefault(target_id, [])
     more_cancelled = _cancelled(after) - _cancelled(before)
-    if more_cancelled > 0:
-        changes.append(OwnOrderChange(Effect.CANCELLED, more_cancelled, at))
-    more_ordered = (
-        (after.quantity - _cancelled(after)) - (before.quantity - _cancelled(before)) + max(more_cancelled, 0)
-    )
-    if more_ordered > 0 or more_cancelled < 0:
-        changes.append(OwnOrderChange(Effect.CREATED, max(more_ordered, -more_cancelled), at))
+    more_units = after.quantity - before.quantity
+    given_back = max(more_cancelled, 0) + max(-more_units, 0)
+    taken = max(more_units, 0) + max(-more_cancelled, 0)
+    if given_back:
+        changes.append(OwnOrderChange(Effect.CANCELLED, given_back, at))
+    if taken:
+        changes.append(OwnOrderChange(Effect.CREATED, taken, at))
     paid_now = item.order.paid_at is not None and item.row.paid_ms is None
     if paid_now or kept_outside(before) != kept_outside(after):
         changes.append(OwnOrderChange(Effect.PAID, after.quantity, at))

@@ -49,6 +49,7 @@ class LineWork:
     held_outside: int = 0
     on_shelf: int = 0
     return_due: int = 0
+    target_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -297,8 +298,9 @@ def line_from_row(row: Mapping[Any, Any], recipes: Mapping[int, tuple[Component,
     left = Left(row["left_count"], frozenset(json.loads(row["left_keys"])))
     components = recipes[row["recipe_id"]] if row["recipe_id"] is not None else None
     return LineWork(
-        row["id"], line, left, components, row["warehouse_id"], row["held_outside"], row["on_shelf"], row["return_due"]
-    )
+        row["id"], line, left, components, row["warehouse_id"], row["held_outside"], row["on_shelf"], row["return_due"],
+        row["target_id"],
+    )  # fmt: skip
 
 
 def load_components(session: Session, recipe_ids: Iterable[int]) -> dict[int, tuple[Component, ...]]:
