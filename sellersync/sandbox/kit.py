@@ -133,6 +133,9 @@ class Simulator(ABC):
 
     provider: str = ""
     SWITCHES: Mapping[str, Sequence[Any]] = {}
+    OMITS_WHEN_EMPTY: frozenset[str] = frozenset()
+    """JSON fields that the provider leaves out or sends as null when they hold nothing (documented): without them an answer is empty,
+    not damaged."""
 
     def __init__(
         self,

@@ -36,6 +36,10 @@ class MemoryTokens:
         self.authoriser: Authoriser | None = None
         self.refreshes = 0
 
+    def consent(self, grant: bytes | None) -> None:
+        """The seller agrees again: what was stored is replaced by the raw answer `grant`."""
+        self._grant, self._token = grant, None
+
     async def current(self) -> Token:
         if self._token is None:
             if self.authoriser is None:
@@ -76,6 +80,43 @@ class Rig(Generic[C, S]):
 BASE_URL = "https://simulator.example"
 
 
+def build_simulator(
+    provider: str, clock: VirtualClock, *, seed: int = 1, switches: Mapping[str, Any] | None = None
+) -> Simulator:
+    """The simulator that ships with a connector, on the true time of `clock`."""
+    sim: Simulator = simulator_class(provider)(clock=clock.epoch_s, rng=Random(seed), switches=switches)
+    return sim
+
+
+def connect(
+    provider: str,
+    sim: Simulator,
+    clock: VirtualClock,
+    tokens: MemoryTokens,
+    transport: httpx.AsyncBaseTransport,
+    *,
+    seed: int = 1,
+    settings: Mapping[str, Any] | None = None,
+    limits: WireLimits | None = None,
+) -> Connector:
+    """The installed connector `provider`, configured as its simulator says, talking through `transport`."""
+    cls = connector_class(provider)
+    parsed = cls.Settings.model_validate({**sim.configuration(BASE_URL), **(settings or {})})
+    wire = Wire(
+        provider,
+        clock=clock,
+        rng=Random(seed + 1),
+        gate=RateGate(clock, rate_per_s=1000.0, burst=1000),
+        limits=limits,
+        redactor=Redactor(),
+        transport=transport,
+    )
+    context = Context(slug=provider, settings=parsed, wire=wire, tokens=tokens, clock=clock, rng=Random(seed + 2))
+    connector = cls(context)
+    tokens.authoriser = connector.authoriser
+    return connector
+
+
 def build_rig(
     provider: str,
     loop: asyncio.AbstractEventLoop,
@@ -87,9 +128,7 @@ def build_rig(
 ) -> Rig[Any, Any]:
     """Wire the installed connector `provider` to its own simulator."""
     clock = VirtualClock(loop)
-    sim: Simulator = simulator_class(provider)(clock=clock.epoch_s, rng=Random(seed), switches=switches)
-    cls = connector_class(provider)
-    parsed = cls.Settings.model_validate({**sim.configuration(BASE_URL), **(settings or {})})
+    sim = build_simulator(provider, clock, seed=seed, switches=switches)
     requests: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
@@ -97,20 +136,10 @@ def build_rig(
         requests.append(request)
         return sim.handle(request)
 
-    wire = Wire(
-        provider,
-        clock=clock,
-        rng=Random(seed + 1),
-        gate=RateGate(clock, rate_per_s=1000.0, burst=1000),
-        limits=limits,
-        redactor=Redactor(),
-        transport=httpx.MockTransport(handler),
-    )
     tokens = MemoryTokens(clock, sim.first_grant())
-    context = Context(slug=provider, settings=parsed, wire=wire, tokens=tokens, clock=clock, rng=Random(seed + 2))
-    connector = cls(context)
-    tokens.authoriser = connector.authoriser
-    return Rig(connector, sim, clock, tokens, wire, requests)
+    transport = httpx.MockTransport(handler)
+    connector = connect(provider, sim, clock, tokens, transport, seed=seed, settings=settings, limits=limits)
+    return Rig(connector, sim, clock, tokens, connector.context.wire, requests)
 
 
 def on_rig(
