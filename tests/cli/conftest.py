@@ -26,7 +26,7 @@ name = "Toko Uji"
 language = "en"
 
 [ledger]
-url = "sqlite:///ledger.db"
+url = "{url}"
 state_dir = "state"
 
 [http]
@@ -62,6 +62,17 @@ class Desk:
     def json(self, *words: str, expect: int = 0) -> Any:
         return json.loads(self.run(*words, "--json", expect=expect)[0])
 
+    def change(self, sql: str) -> None:
+        """Change the database behind the product's back."""
+        from sqlalchemy import create_engine, text
+
+        ledger = self.ledger()
+        engine = create_engine(ledger.url)
+        with engine.begin() as connection:
+            connection.execute(text(sql))
+        engine.dispose()
+        ledger.close()
+
     def ledger(self) -> Ledger:
         """The ledger itself, to be closed by the test."""
         from sellersync.app import open_ledger
@@ -80,11 +91,17 @@ def _logging_as_before() -> Iterator[None]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+def url() -> str:
+    """The database; a module that wants both engines overrides it."""
+    return "sqlite:///ledger.db"
+
+
+@pytest.fixture
+def fresh(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Configuration and the channel's keys; neither vault key nor ledger yet."""
     for name in ("SELLERSYNC_CONFIG", "CREDENTIALS_DIRECTORY"):
         monkeypatch.delenv(name, raising=False)
-    (tmp_path / "sellersync.toml").write_text(CONFIG)
+    (tmp_path / "sellersync.toml").write_text(CONFIG.replace("{url}", url))
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "toko.consumer_key").write_text("ck_0123456789abcdef0123456789abcdef01234567")
     (tmp_path / "credentials" / "toko.consumer_secret").write_text(SECRET)

@@ -1,8 +1,7 @@
-"""Orders, stock, listings and the ledger at the command line, on a real SQLite file."""
+"""Orders, stock, listings and the ledger at the command line."""
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -206,9 +205,7 @@ def test_a_channel_is_accepted_only_after_it_was_pulled(desk: Desk) -> None:
 def test_verify_notices_a_changed_movement(desk: Desk) -> None:
     desk.run("sync", "seal")
     assert desk.json("ledger", "verify")["ok"] is True
-    with sqlite3.connect(desk.folder / "ledger.db") as file:
-        file.execute("UPDATE movement SET quantity = 1 WHERE id = 1")
-    file.close()
+    desk.change("UPDATE movement SET quantity = 1 WHERE id = 1")
     out, _ = desk.run("ledger", "verify", expect=1)
     assert "does NOT prove itself" in out
     assert desk.json("ledger", "verify", expect=1)["problems"]

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, SECRET, Desk
+from conftest import SECRET, Desk
 
 from sellersync.cli import main
 
@@ -100,7 +100,9 @@ def test_before_init_every_command_names_it(fresh: Desk) -> None:
 
 
 def test_init_tells_the_next_steps(fresh: Desk) -> None:
-    fresh.config.write_text(CONFIG + '[channels.shopee]\nprovider = "shopee"\nremote_shop_id = "1"\npartner_id = 2\n')
+    fresh.config.write_text(
+        fresh.config.read_text() + '[channels.shopee]\nprovider = "shopee"\nremote_shop_id = "1"\npartner_id = 2\n'
+    )
     (fresh.folder / "credentials" / "shopee.partner_key").write_text("k" * 32)
     out, _ = fresh.run("init")
     assert "sellersync auth login shopee" in out

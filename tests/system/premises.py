@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import psutil
+import psycopg
 from pydantic import SecretStr
 
 from sellersync.cli import main
@@ -36,7 +37,7 @@ JOBS = {"push_s": 0.5, "book_s": 0.5, "track_s": 1.0, "seal_s": 1.0, "drain_s": 
 
 
 class Premises:
-    """`channels` and `couriers`: slug -> provider. Everything stands below `folder`."""
+    """`channels` and `couriers`: slug -> provider. Everything but a PostgreSQL database (`url`) stands below `folder`."""
 
     def __init__(
         self,
@@ -46,10 +47,11 @@ class Premises:
         *,
         jobs: Mapping[str, float] | None = None,
         poll_s: float = 0.5,
+        url: str = "sqlite:///ledger.db",
     ) -> None:
         self.folder = folder
         self.config = folder / "sellersync.toml"
-        self.ledger = folder / "ledger.db"
+        self._url = url
         self.log = folder / "daemon.log"
         self.shops: dict[str, MarketplaceSimulator] = {slug: self._simulator(p) for slug, p in channels.items()}
         self.couriers: dict[str, CourierSimulator] = {slug: self._simulator(p) for slug, p in couriers.items()}
@@ -95,7 +97,7 @@ class Premises:
         tables: dict[str, dict[str, Any]] = {
             "": {"secrets_dir": "credentials"},
             "shop": {"name": "Toko Uji", "language": "en"},
-            "ledger": {"url": "sqlite:///ledger.db", "state_dir": "state"},
+            "ledger": {"url": self._url, "state_dir": "state"},
             "booking": {"settle_margin_s": 0},
             "jobs": self._jobs,
             "sender": {"name": "Sari", "phone": "081234567890", "address": "Jalan Braga 12", "postal_code": "40111"},
@@ -183,11 +185,14 @@ class Premises:
     def shown(self, sku: str) -> dict[str, int]:
         return {slug: shop.shown(self.keys[slug, sku]) for slug, shop in self.shops.items()}
 
-    def query(self, sql: str, *values: object) -> list[Any]:
-        """Read the ledger's file with nothing of ours between."""
-        connection = sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True)
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Read the database with nothing of ours between."""
+        if self._url.startswith("sqlite"):
+            connection: Any = sqlite3.connect(f"file:{self.folder / 'ledger.db'}?mode=ro", uri=True)
+        else:
+            connection = psycopg.connect(self._url.replace("+psycopg", ""))
         try:
-            return connection.execute(sql, values).fetchall()
+            return list(connection.execute(sql).fetchall())
         finally:
             connection.close()
 

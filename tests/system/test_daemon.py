@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from premises import SHELF, Premises, rss_mb, until
@@ -92,6 +93,25 @@ def test_a_command_waits_while_the_daemon_does_the_same(premises: Premises) -> N
     assert time.monotonic() - begin >= 1.0
     outcomes = {row[0] for row in premises.query("SELECT DISTINCT outcome FROM job_run WHERE job = 'pull_orders'")}
     assert outcomes <= {"ok", "running"}
+
+
+def test_the_same_on_postgresql(tmp_path: Path, postgres_server: Any) -> None:
+    """The lock, the leases and the queries of the other database: orders flow, a second daemon refuses, a kill is survived."""
+    with Premises(tmp_path, SHOPS, {"biteship": "biteship"}, url=postgres_server.new_url()) as place:
+        place.open_shop()
+        daemon = place.start()
+        placed = {place.order("shopee", "KOPI-250"), place.order("toko", "TEKO-01")}
+        until(lambda: place.imported() == placed, what="both orders")
+        assert place.start(wait=False).wait(10) == 75
+        place.stop(daemon, signal.SIGKILL)
+        placed.add(place.order("toko", "KOPI-250"))
+        again = place.start()
+        until(lambda: place.imported() == placed, what="the third order")
+        until(lambda: set(place.shown("KOPI-250").values()) == {18}, what="the levels")
+        status = place.json("status")
+        assert status["daemon"].startswith("daemon:")
+        assert place.stop(again)[0] == 0
+        assert place.json("ledger", "verify")["ok"] is True
 
 
 def test_what_hangs_is_cut_after_the_drain(tmp_path: Path) -> None:
