@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from .errors import Unrecognised
 
 AMOUNT_MAX = 10**15
+DIGITS_MAX = 15
 _THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 
@@ -20,6 +21,8 @@ def rupiah(value: object, *, where: str) -> int:
     """
     if type(value) is int and abs(value) < AMOUNT_MAX:
         return value
+    if type(value) is str and len(value) <= DIGITS_MAX and value.isascii() and value.isdigit():
+        return int(value)
     if isinstance(value, bool) or value is None:
         raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value))
     text = str(value).strip()

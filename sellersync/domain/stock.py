@@ -49,7 +49,7 @@ class Left:
 
     def grown_by(self, line: OrderLine) -> Left:
         """The fact after seeing this version of the line. Units that the platform ships itself never lay on our shelf."""
-        if not line.ours:
+        if not line.ours or not any(unit.stage.left_shelf for unit in line.units):
             return self
         seen_keys = frozenset(unit.key for unit in line.units if unit.key and unit.stage.left_shelf)
         seen_count = sum(unit.count for unit in line.units if not unit.key and unit.stage.left_shelf)

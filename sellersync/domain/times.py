@@ -30,7 +30,7 @@ class Clock(Protocol):
 def from_epoch_s(value: object, *, where: str) -> datetime:
     """Unix seconds (int, float or digits as text) to aware UTC. Raises `Unrecognised`."""
     try:
-        return datetime.fromtimestamp(float(str(value)), UTC)
+        return datetime.fromtimestamp(value if type(value) is int else float(str(value)), UTC)
     except (ValueError, OverflowError, OSError):
         raise Unrecognised(f"{where}: unix seconds were expected", repr(value)) from None
 
@@ -38,7 +38,7 @@ def from_epoch_s(value: object, *, where: str) -> datetime:
 def from_epoch_ms(value: object, *, where: str) -> datetime:
     """Unix milliseconds to aware UTC. Raises `Unrecognised`."""
     try:
-        return EPOCH + timedelta(milliseconds=int(str(value)))
+        return EPOCH + timedelta(milliseconds=value if type(value) is int else int(str(value)))
     except (ValueError, OverflowError):
         raise Unrecognised(f"{where}: unix milliseconds were expected", repr(value)) from None
 
@@ -47,7 +47,8 @@ def to_epoch_ms(instant: datetime) -> int:
     """Aware datetime to unix milliseconds. A naive datetime is a bug and raises `ValueError`."""
     if instant.tzinfo is None:
         raise ValueError("a naive datetime reached the ledger")
-    return round((instant - EPOCH) / timedelta(milliseconds=1))
+    since = instant - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + (since.microseconds + 500) // 1000
 
 
 def shop_day(instant: datetime, zone: ZoneInfo) -> date:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlmodel import Session
+
+IN_MAX = 200
 
 
 def run_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
@@ -24,6 +26,16 @@ def insert_many(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
         columns = tuple(rows[0])
         values = itemgetter(*columns)
         run_many(session, _insertion(table.name, columns), [values(row) for row in rows])
+
+
+def select_in(session: Session, statement: str, values: Sequence[Any], *fixed: Any) -> Iterator[Any]:
+    """Rows of a query whose text ends in `IN`: the `fixed` values come first, then `values` in chunks of `IN_MAX`."""
+    connection = session.connection()
+    mark = _mark(connection)
+    for start in range(0, len(values), IN_MAX):
+        chunk = values[start : start + IN_MAX]
+        marks = ", ".join([mark] * len(chunk))
+        yield from connection.exec_driver_sql(f"{_spelled(statement, mark)} ({marks})", (*fixed, *chunk))
 
 
 def _mark(connection: Connection) -> str:

@@ -31,7 +31,7 @@ from sellersync.domain.orders import (
 from sellersync.domain.stock import Component, Left
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
-from .bulk import insert_many, run_many
+from .bulk import insert_many, run_many, select_in
 from .findings import close_many, open_subjects, raise_finding
 from .parcels import adopt_parcels, left_by_parcels, tidy_own_parcels
 from .posting import (
@@ -164,13 +164,23 @@ def _newest_of_each(orders: Sequence[Order]) -> list[_Incoming]:
 
 def _digest(order: Order) -> str:
     lines = [
-        (line.key, line.listing, line.target, line.location, line.ours, line.unit_price, line.units)
+        (line.key, line.listing, line.target, line.location, line.ours, line.unit_price, pack_units(line.units))
         for line in order.lines
     ]
-    parcels = [(p.remote_id, p.state, p.waybill, p.courier, p.unit_keys, p.units, p.pickup_code) for p in order.parcels]
+    parcels = [
+        (p.remote_id, p.state.value, p.waybill, p.courier, p.unit_keys, p.units, p.pickup_code) for p in order.parcels
+    ]
     buyer = order.buyer
     sealed = (buyer.name, buyer.phone, buyer.address, buyer.postal_code) if buyer else ()
-    head = (order.state, order.remote_status, order.paid_at, order.ship_by, order.total, order.shipping_fee, order.cod)
+    head = (
+        order.state.value,
+        order.remote_status,
+        order.paid_at,
+        order.ship_by,
+        order.total,
+        order.shipping_fee,
+        order.cod,
+    )
     more = (order.hold_expires_at, order.cancel_respond_by, order.cancel_reason, order.problems)
     return content_digest(repr((head, more, lines, parcels, sealed)))
 
@@ -186,13 +196,8 @@ def _known_rows(session: Session, channel_id: int, incoming: Sequence[_Incoming]
 
 def _rows_of(session: Session, columns: str, channel_id: int, items: Sequence[_Incoming]) -> Iterator[Any]:
     """The rows that the ledger holds of these orders."""
-    for start in range(0, len(items), 200):
-        names = {f"r{number}": item.order.remote_id for number, item in enumerate(items[start : start + 200])}
-        marks = ",".join(f":{name}" for name in names)
-        yield from session.connection().execute(
-            text(f"SELECT {columns} FROM sales_order WHERE channel_id = :c AND remote_id IN ({marks})"),
-            {"c": channel_id, **names},
-        )
+    query = f"SELECT {columns} FROM sales_order WHERE channel_id = ? AND remote_id IN"
+    return select_in(session, query, [item.order.remote_id for item in items], channel_id)
 
 
 def _freshness(item: _Incoming, read_started_at: datetime) -> Freshness:
@@ -220,20 +225,12 @@ class _Catalogue:
         keys = sorted({line.listing for line in lines} | {line.target or line.listing for line in lines})
         recipe_of: dict[str, int | None] = {}
         target_of: dict[tuple[str, str], int] = {}
-        for start in range(0, len(keys), 200):
-            names = {f"k{number}": key for number, key in enumerate(keys[start : start + 200])}
-            marks = ",".join(f":{name}" for name in names)
-            values = {"c": channel_id, **names}
-            for row in session.connection().execute(
-                text(f"SELECT remote_key, recipe_id FROM listing WHERE channel_id = :c AND remote_key IN ({marks})"),
-                values,
-            ):
-                recipe_of[row.remote_key] = row.recipe_id
-            for row in session.connection().execute(
-                text(f"SELECT id, remote_key, location FROM target WHERE channel_id = :c AND remote_key IN ({marks})"),
-                values,
-            ):
-                target_of[(row.remote_key, row.location)] = row.id
+        listings = "SELECT remote_key, recipe_id FROM listing WHERE channel_id = ? AND remote_key IN"
+        for row in select_in(session, listings, keys, channel_id):
+            recipe_of[row.remote_key] = row.recipe_id
+        targets = "SELECT id, remote_key, location FROM target WHERE channel_id = ? AND remote_key IN"
+        for row in select_in(session, targets, keys, channel_id):
+            target_of[(row.remote_key, row.location)] = row.id
         components = load_components(session, {recipe for recipe in recipe_of.values() if recipe is not None})
         return cls(recipe_of, components, target_of)
 
@@ -286,7 +283,9 @@ def _insert_orders(
     ids: dict[str, int] = {row.remote_id: row.id for row in _rows_of(session, "id, remote_id", rules.channel_id, fresh)}
     for item in fresh:
         order = item.order
-        item.work = OrderWork(ids[order.remote_id], 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [])
+        item.work = OrderWork(
+            ids[order.remote_id], 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [], new=True
+        )
 
 
 @dataclass(slots=True)
@@ -314,7 +313,7 @@ class _NewLine:
             "ours": line.ours,
             "units": pack_units(line.units),
             "left_count": work.left.count,
-            "left_keys": pack(sorted(work.left.keys)),
+            "left_keys": pack(sorted(work.left.keys)) if work.left.keys else "[]",
             "return_due": work.return_due,
             "recipe_id": self.recipe_id,
             "warehouse_id": work.warehouse_id,
@@ -341,10 +340,8 @@ def _insert_lines(session: Session, lines: Sequence[_NewLine]) -> None:
     if not lines:
         return
     insert_many(session, _LINE, [line.values() for line in lines])
-    order_ids = in_list({line.order_id for line in lines})
-    rows = session.connection().execute(
-        text(f"SELECT order_id, line_key, id FROM order_line WHERE order_id IN ({order_ids})")
-    )
+    order_ids = list({line.order_id for line in lines})
+    rows = select_in(session, "SELECT order_id, line_key, id FROM order_line WHERE order_id IN", order_ids)
     ids = {(order_id, line_key): line_id for order_id, line_key, line_id in rows}
     for line in lines:
         line.work.id = ids[line.order_id, line.work.line.key]

@@ -7,9 +7,10 @@ flow back into the order's sticky facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import insert, text
@@ -20,7 +21,7 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.stock import Left
 from sellersync.domain.times import to_epoch_ms
 
-from .bulk import insert_many
+from .bulk import insert_many, select_in
 from .findings import raise_finding
 from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
 from .tables import ParcelRow, ParcelUnit
@@ -47,9 +48,23 @@ def left_by_parcels(work: OrderWork, parcels: Iterable[RemoteParcel]) -> None:
         return
     names = frozenset(key for parcel in gone for key in parcel.unit_keys)
     for line in work.lines:
-        own = frozenset(unit.key for unit in line.line.units if unit.key)
-        count = sum(number for parcel in gone for key, number in parcel.units if not own and _is_line(line, key))
-        line.left = Left(max(line.left.count, count), line.left.keys | (own & names))
+        own, most = _can_have_left(work, line)
+        count = sum(
+            number for parcel in gone for key, number in parcel.units if not line.line.named and _is_line(line, key)
+        )
+        line.left = Left(max(line.left.count, min(count, most)), line.left.keys | (own & names))
+
+
+def _can_have_left(work: OrderWork, line: LineWork) -> tuple[frozenset[str], int]:
+    """The units of a line (their names, and how many) that a picked-up parcel can have taken along.
+
+    While others of the order are still wanted, a cancelled unit was cancelled before the pickup: nobody cancels one of several on the
+    road. Once all are cancelled the goods may be under way, and stock is never invented.
+    """
+    units = [unit for line in work.lines for unit in line.line.units]
+    under_way = all(unit.stage is UnitStage.CANCELLED for unit in units)
+    taken = [unit for unit in line.line.units if under_way or unit.stage is not UnitStage.CANCELLED]
+    return frozenset(unit.key for unit in taken if unit.key), sum(unit.count for unit in taken)
 
 
 def _is_line(line: LineWork, key: str) -> bool:
@@ -62,7 +77,7 @@ class _Known:
 
     by_remote: dict[str, Any] = field(default_factory=dict)
     by_order: dict[int, list[Any]] = field(default_factory=dict)
-    units: dict[UnitKey, int] = field(default_factory=dict)  # live unit -> parcel id
+    units: dict[int, dict[str, int]] = field(default_factory=dict)  # line id -> its live units -> parcel id
 
 
 def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]], *, now_ms: int) -> int:
@@ -102,11 +117,9 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
         session.connection().execute(_UPDATE_PARCEL, updates)
     if inserts:
         insert_many(session, _PARCEL, [values for values, _ in inserts])
-        orders = in_list({values["order_id"] for values, _ in inserts})
-        rows = session.connection().execute(
-            text(f"SELECT order_id, remote_id, id FROM parcel WHERE order_id IN ({orders}) ORDER BY id")
-        )
-        ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in rows}
+        orders = list({values["order_id"] for values, _ in inserts})
+        rows = select_in(session, "SELECT order_id, remote_id, id FROM parcel WHERE order_id IN", orders)
+        ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in sorted(rows)}
         for values, units in inserts:
             parcel_id = ids[values["order_id"], values["remote_id"]]
             unit_rows.extend(
@@ -118,27 +131,18 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
 
 def _load_known(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]]) -> _Known:
     known = _Known()
-    connection = session.connection()
     remote_ids = sorted({remote.remote_id for _, order in items for remote in order.parcels})
-    for start in range(0, len(remote_ids), 200):
-        names = {f"r{number}": remote_id for number, remote_id in enumerate(remote_ids[start : start + 200])}
-        marks = ",".join(f":{name}" for name in names)
-        rows = connection.execute(
-            text(f"SELECT * FROM parcel WHERE channel_id = :c AND remote_id IN ({marks})"), {"c": channel_id, **names}
-        )
-        for row in rows:
-            known.by_remote[row.remote_id] = row
-    old_orders = [work.id for work, _ in items if work.posted or work.revision]
-    if old_orders:
-        for row in connection.execute(
-            text(f"SELECT * FROM parcel WHERE order_id IN ({in_list(old_orders)}) ORDER BY id")
-        ):
-            known.by_order.setdefault(row.order_id, []).append(row)
-        lines = [line.id for work, _ in items if work.posted or work.revision for line in work.lines]
-        for row in connection.execute(
-            text(f"SELECT parcel_id, line_id, unit_key FROM parcel_unit WHERE live AND line_id IN ({in_list(lines)})")
-        ):
-            known.units[(row.line_id, row.unit_key)] = row.parcel_id
+    for row in select_in(session, "SELECT * FROM parcel WHERE channel_id = ? AND remote_id IN", remote_ids, channel_id):
+        known.by_remote[row.remote_id] = row
+    old = [work for work, _ in items if not work.new]
+    own = select_in(session, "SELECT * FROM parcel WHERE order_id IN", [work.id for work in old])
+    for row in sorted(own, key=lambda row: row.id):
+        known.by_order.setdefault(row.order_id, []).append(row)
+    lines = [line.id for work in old for line in work.lines]
+    for row in select_in(
+        session, "SELECT parcel_id, line_id, unit_key FROM parcel_unit WHERE live AND line_id IN", lines
+    ):
+        known.units.setdefault(row.line_id, {})[row.unit_key] = row.parcel_id
     return known
 
 
@@ -153,7 +157,7 @@ def _own_candidate(known: _Known, work: OrderWork, remote: RemoteParcel) -> Any:
         return None
     names = set(remote.unit_keys)
     for row in waiting:
-        held = {key for (_, key), parcel_id in known.units.items() if parcel_id == row.id}
+        held = {key for units in known.units.values() for key, parcel_id in units.items() if parcel_id == row.id}
         if not names or held & names or not any(unit.key for line in work.lines for unit in line.line.units):
             return row
     return None
@@ -163,32 +167,33 @@ def _units_of(
     session: Session, known: _Known, work: OrderWork, remote: RemoteParcel, parcel_id: int, now_ms: int
 ) -> list[UnitKey]:
     """The units of this order that are in the remote parcel and not yet noted there; conflicts become a finding."""
-    wanted: list[UnitKey] = []
-    for line in work.lines:
-        names = [unit.key for unit in line.line.units if unit.key]
-        if names:
-            inside = set(remote.unit_keys) if remote.unit_keys or remote.units else set(names)
-            wanted.extend((line.id, name) for name in names if name in inside)
-            continue
-        if remote.units:
-            count = sum(number for key, number in remote.units if _is_line(line, key))
-        else:
-            count = sum(unit.count for unit in line.line.units if unit.stage is not UnitStage.CANCELLED)
-        mine = sum(1 for (line_id, _), holder in known.units.items() if line_id == line.id and holder == parcel_id)
-        free = (
-            f"#{number}" for number in range(1, line.line.quantity + 1) if (line.id, f"#{number}") not in known.units
-        )
-        wanted.extend((line.id, name) for _, name in zip(range(max(count - mine, 0)), free, strict=False))
     added: list[UnitKey] = []
-    for unit in wanted:
-        holder = known.units.get(unit)
-        if holder is None:
-            known.units[unit] = parcel_id
-            added.append(unit)
-        elif holder != parcel_id:
-            raise_finding(session, "unit_in_two_parcels", f"{remote.remote_id}", now_ms=now_ms,
-                          details={"parcel": remote.remote_id, "other_parcel": holder})  # fmt: skip
+    for line in work.lines:
+        held = known.units.setdefault(line.id, {})
+        for key in _wanted_units(line, remote, held, parcel_id):
+            holder = held.get(key)
+            if holder is None:
+                held[key] = parcel_id
+                added.append((line.id, key))
+            elif holder != parcel_id:
+                raise_finding(session, "unit_in_two_parcels", f"{remote.remote_id}", now_ms=now_ms,
+                              details={"parcel": remote.remote_id, "other_parcel": holder})  # fmt: skip
     return added
+
+
+def _wanted_units(line: LineWork, remote: RemoteParcel, held: Mapping[str, int], parcel_id: int) -> list[str]:
+    """The units of a line that the remote parcel holds; counted ones as far as `parcel_id` does not hold enough of them yet."""
+    units = line.line.units
+    names = [unit.key for unit in units if unit.key]
+    if names:
+        return [name for name in names if name in remote.unit_keys] if remote.unit_keys or remote.units else names
+    if remote.units:
+        count = sum(number for key, number in remote.units if _is_line(line, key))
+    else:
+        count = sum(unit.count for unit in units if unit.stage is not UnitStage.CANCELLED)
+    missing = max(count - list(held.values()).count(parcel_id), 0)
+    free = (f"#{number}" for number in range(1, line.line.quantity + 1) if f"#{number}" not in held)
+    return list(islice(free, missing))
 
 
 def _differs(row: Any, remote: RemoteParcel) -> bool:
@@ -265,10 +270,9 @@ def note_left(session: Session, parcel_id: int, *, left_ms: int, now_ms: int) ->
         for line in work.lines:
             if line.id not in line_ids:
                 continue
-            names = frozenset(
-                unit.unit_key for unit in units if unit.line_id == line.id and not unit.unit_key.startswith("#")
-            )
-            count = 0 if names else counts.get(line.id, 0)
+            own, most = _can_have_left(work, line)
+            names = own & {unit.unit_key for unit in units if unit.line_id == line.id}
+            count = 0 if line.line.named else min(counts.get(line.id, 0), most)
             line.left = Left(max(line.left.count, count), line.left.keys | names)
     post_orders(session, list(works.values()), now_ms=now_ms)
     save_lines(session, (line for work in works.values() for line in work.lines))

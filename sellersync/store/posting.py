@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import text
@@ -35,6 +36,7 @@ from .tables import NO_WAREHOUSE, Movement
 
 _MOVEMENT = Movement.__table__  # type: ignore[attr-defined]
 NOTHING = Position()
+PACKED_KEPT_MAX = 1024
 
 
 @dataclass(slots=True)
@@ -244,7 +246,9 @@ def _note_shortages(session: Session, sku_ids: set[int], now_ms: int) -> None:
 pack: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def pack_units(units: Iterable[Unit]) -> str:
+@lru_cache(maxsize=PACKED_KEPT_MAX)
+def pack_units(units: tuple[Unit, ...]) -> str:
+    """Units as the ledger stores them; most lines of a shop look the same."""
     return pack([[unit.stage.value, unit.count, unit.key, unit.excluded.value] for unit in units])
 
 
