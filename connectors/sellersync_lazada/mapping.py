@@ -126,17 +126,19 @@ def remote_key(row: WireRow) -> str:
 def items_of(rows: Sequence[WireRow], *, warehouse_code: str, problems: list[str] | None = None) -> tuple[Item, ...]:
     """All units of one order. What cannot be read is told in `problems`. Raises `Unrecognised` for a row without its id."""
     problems = [] if problems is None else problems
-    keys = {text(row.get("sku_id")): remote_key(row) for row in rows if not remote_key(row).startswith(":")}
-    return tuple(_item(row, keys, warehouse_code, problems) for row in rows)
+    own = [remote_key(row) for row in rows]
+    keys = {text(row.get("sku_id")): key for row, key in zip(rows, own, strict=True) if not key.startswith(":")}
+    return tuple(
+        _item(row, keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key, warehouse_code, problems)
+        for row, key in zip(rows, own, strict=True)
+    )
 
 
-def _item(row: WireRow, keys: Mapping[str, str], warehouse_code: str, problems: list[str]) -> Item:
+def _item(row: WireRow, key: str, warehouse_code: str, problems: list[str]) -> Item:
     item_id = text(row.get("order_item_id"))
     if not item_id:
         raise Unrecognised("an item row without order_item_id", f"keys {sorted(row)}")
     read = _Reader(f"item {item_id}", problems)
-    key = remote_key(row)
-    key = keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key
     if key.startswith(":"):
         problems.append(f"item {item_id}: the product of SKU {text(row.get('sku'))!r} is not named")
     status = text(row.get("status"))
@@ -214,8 +216,11 @@ class _Reader:
             return None
 
     def flag(self, row: WireRow, name: str) -> bool:
+        value = row.get(name)
+        if value is None or type(value) is bool:
+            return bool(value)
         try:
-            return truth(row.get(name))
+            return truth(value)
         except Unrecognised as unreadable:
             self.problems.append(f"{self.where} {name}: {unreadable}")
             return False

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from sellersync.domain.errors import Unrecognised
@@ -18,10 +19,15 @@ from sellersync.domain.times import from_epoch_ms
 WIB = timezone(timedelta(hours=7))
 _TRUE = frozenset({"1", "true", "yes"})
 _FALSE = frozenset({"", "0", "0.0", "false", "no", "null", "none"})
+_EPOCH_MS = re.compile(r"\d{12,14}")
+_SPACE_BEFORE_OFFSET = re.compile(r"\s+([+-]\d)")
+TIMES_KEPT_MAX = 1024  # the rows of an order repeat its times
 
 
 def text(value: object) -> str:
     """A scalar as text; absent, null, objects and lists are ""."""
+    if type(value) is str:
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -31,6 +37,8 @@ def text(value: object) -> str:
 
 def truth(value: object) -> bool:
     """A flag in any of its spellings: 1, "1", true, "true". Raises `Unrecognised` for anything else than yes or no."""
+    if type(value) is bool:
+        return value
     word = text(value).lower()
     if word in _TRUE:
         return True
@@ -80,20 +88,27 @@ def moment(value: object, *, where: str) -> datetime:
     Raises `Unrecognised`, also for a time without an offset: guessing a zone would shift orders by hours.
     """
     word = text(value)
-    if re.fullmatch(r"\d{12,14}", word):
+    if _EPOCH_MS.fullmatch(word):
         return from_epoch_ms(word, where=where)
     try:
-        parsed = datetime.fromisoformat(re.sub(r"\s+([+-]\d)", r"\1", word))
+        parsed = _iso_time(word)
     except ValueError:
         raise Unrecognised(f"{where}: a time with its offset was expected", repr(value)) from None
     if parsed.tzinfo is None:
         raise Unrecognised(f"{where}: a time without its offset", repr(value))
-    return parsed.astimezone(UTC)
+    return parsed
+
+
+@lru_cache(maxsize=TIMES_KEPT_MAX)
+def _iso_time(word: str) -> datetime:
+    """In UTC, or as it stands where the offset is missing. Raises `ValueError`."""
+    parsed = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub(r"\1", word))
+    return parsed if parsed.tzinfo is None else parsed.astimezone(UTC)
 
 
 def moment_or_none(value: object, *, where: str) -> datetime | None:
     """Like `moment`; absent, empty and zero are `None`."""
-    return None if text(value) in ("", "0") else moment(value, where=where)
+    return None if value is None or text(value) in ("", "0") else moment(value, where=where)
 
 
 def request_time(instant: datetime) -> str:

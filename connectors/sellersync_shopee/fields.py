@@ -16,6 +16,8 @@ Json = Mapping[str, Any]
 
 def remote_key(item_id: object, model_id: object) -> str:
     """The key of a listing and of its number: item and model, model 0 where there are no variations. Raises `Unrecognised`."""
+    if type(item_id) is int and type(model_id) is int:
+        return f"{item_id}:{model_id}"
     try:
         return f"{int(str(item_id))}:{int(str(model_id or 0))}"
     except ValueError:
@@ -77,6 +79,8 @@ class Reader:
 def quantity(item: Json, name: str) -> int:
     """A quantity, 0 where it is absent. Raises `Unrecognised`."""
     value = item.get(name) or 0
+    if type(value) is int and value >= 0:
+        return value
     try:
         count = int(str(value))
     except ValueError:

@@ -179,24 +179,26 @@ class _Reader:
         groups: dict[tuple[str, str, str], list[_Sold]] = {}
         for item in self.items:
             for sold in _sold(item):
-                if sold.listing.startswith(":") or sold.listing.endswith(":"):
+                listing = sold.listing
+                if listing.startswith(":") or listing.endswith(":"):
                     self.problems.append(f"line item {text(item, 'id')} names no product or SKU")
-                groups.setdefault((sold.listing, text(item, "sale_price"), text(item, "is_gift")), []).append(sold)
+                groups.setdefault((listing, text(item, "sale_price"), text(item, "is_gift")), []).append(sold)
         return tuple(self._line(members) for members in groups.values())
 
     def _line(self, members: list[_Sold]) -> OrderLine:
         """The key of a line is its lowest unit id: it survives a change of price."""
         members = sorted(members, key=lambda sold: (len(sold.unit_key), sold.unit_key))
         first = members[0]
+        listing = first.listing
         units = tuple(
             Unit(stage=self._stage(sold.item), key=sold.unit_key, excluded=self._excluded(sold.item))
             for sold in members
         )
-        keys = [*(sold.unit_key for sold in members), *(text(sold.item, "id") for sold in members), first.listing]
+        keys = [*(sold.unit_key for sold in members), *(text(sold.item, "id") for sold in members), listing]
         return OrderLine(
             key=first.unit_key,
-            listing=first.listing,
-            target=first.listing,
+            listing=listing,
+            target=listing,
             units=units,
             aliases=tuple(dict.fromkeys(keys)),
             seller_sku=text(first.component, "seller_sku"),
