@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -46,21 +46,35 @@ def normalised(code: str) -> str:
     return _SEPARATORS.sub("", code.casefold())
 
 
-def certain_match(seller_sku: str, barcode: str, candidates: Sequence[Candidate]) -> Match | None:
-    """The one SKU that a listing certainly is; `None` when there is none or more than one of a kind."""
-    wanted = seller_sku.strip()
-    if wanted:
-        if any(candidate.code == wanted for candidate in candidates):
+class Catalogue:
+    """The ledger's SKUs, indexed for matching."""
+
+    def __init__(self, candidates: Iterable[Candidate]) -> None:
+        self.candidates: list[Candidate] = []
+        self._codes: set[str] = set()
+        self._normalised: dict[str, list[str]] = {}
+        self._barcodes: dict[str, list[str]] = {}
+        for candidate in candidates:
+            self.add(candidate)
+
+    def add(self, candidate: Candidate) -> None:
+        """A new SKU."""
+        self.candidates.append(candidate)
+        self._codes.add(candidate.code)
+        self._normalised.setdefault(normalised(candidate.code), []).append(candidate.code)
+        if candidate.barcode:
+            self._barcodes.setdefault(candidate.barcode, []).append(candidate.code)
+
+    def certain_match(self, seller_sku: str, barcode: str) -> Match | None:
+        """The one SKU that a listing certainly is; `None` when there is none or more than one of a kind."""
+        wanted = seller_sku.strip()
+        if wanted in self._codes:
             return Match(wanted, MatchedBy.EXACT)
-        near = [candidate.code for candidate in candidates if normalised(candidate.code) == normalised(wanted)]
+        near = self._normalised.get(normalised(wanted), []) if wanted else []
         if len(near) == 1:
             return Match(near[0], MatchedBy.NORMALISED)
-    code = barcode.strip()
-    if code:
-        same = [candidate.code for candidate in candidates if candidate.barcode == code]
-        if len(same) == 1:
-            return Match(same[0], MatchedBy.BARCODE)
-    return None
+        same = self._barcodes.get(barcode.strip(), []) if barcode.strip() else []
+        return Match(same[0], MatchedBy.BARCODE) if len(same) == 1 else None
 
 
 def suggestions(seller_sku: str, title: str, candidates: Sequence[Candidate]) -> list[Match]:

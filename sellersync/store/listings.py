@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from sellersync.domain.errors import BadInput
 from sellersync.domain.listings import RemoteListing
+from sellersync.domain.matching import Candidate, Catalogue, Match, MatchedBy
 
 from .findings import close_finding, raise_finding
 from .posting import in_list, load_components, load_works, post_orders, save_lines
@@ -30,12 +31,14 @@ class ListingsPulled:
 def record_listings(
     session: Session, channel_id: int, listings: Sequence[RemoteListing], *, now_ms: int, adopt_skus: bool
 ) -> ListingsPulled:
-    """Bring a page of listings into the ledger and map the new ones by exact seller SKU.
+    """Bring a page of listings into the ledger and map those that certainly are one SKU: by exact seller SKU, by the same code
+    without case and separators, by barcode.
 
     `adopt_skus` makes a SKU for every seller SKU that is not known yet (the first import of a shop); without it an unknown seller SKU
     stays unmapped and becomes a finding (L7).
     """
     result = ListingsPulled()
+    catalogue = catalogue_of(session)
     for listing in listings:
         result.seen += 1
         known = session.execute(
@@ -64,8 +67,8 @@ def record_listings(
             session.execute(_UPDATE_LISTING, {**values, "i": listing_id})
         _set_targets(session, channel_id, listing_id, listing)
         if recipe_id is None:
-            result.orders_resolved += _map_by_seller_sku(
-                session, channel_id, listing_id, listing, now_ms=now_ms, adopt=adopt_skus
+            result.orders_resolved += _map_by_match(
+                session, channel_id, listing, catalogue, now_ms=now_ms, adopt=adopt_skus
             )
             recipe_id = session.execute(text("SELECT recipe_id FROM listing WHERE id = :i"), {"i": listing_id}).scalar()
         if recipe_id is None:
@@ -108,18 +111,26 @@ def _set_targets(session: Session, channel_id: int, listing_id: int, listing: Re
         )
 
 
-def _map_by_seller_sku(
-    session: Session, channel_id: int, listing_id: int, listing: RemoteListing, *, now_ms: int, adopt: bool
+def catalogue_of(session: Session) -> Catalogue:
+    """All SKUs of the ledger, indexed for matching."""
+    rows = session.execute(text("SELECT code, title, barcode FROM sku ORDER BY id"))
+    return Catalogue(Candidate(row.code, row.title, row.barcode) for row in rows)
+
+
+def _map_by_match(
+    session: Session, channel_id: int, listing: RemoteListing, catalogue: Catalogue, *, now_ms: int, adopt: bool
 ) -> int:
-    code = listing.seller_sku.strip()
-    if not code:
-        return 0
-    sku_id = session.execute(text("SELECT id FROM sku WHERE code = :c"), {"c": code}).scalar()
-    if sku_id is None:
-        if not adopt:
+    """Map a listing that certainly is one SKU; `adopt` makes a SKU of a seller SKU that the ledger does not know."""
+    match = catalogue.certain_match(listing.seller_sku, listing.barcode)
+    if match is None:
+        code = listing.seller_sku.strip()
+        if not adopt or not code:
             return 0
-        sku_id = ensure_sku(session, code, now_ms=now_ms, title=listing.title, weight_g=listing.weight_g)
-    return map_listing(session, channel_id, listing.key, {int(sku_id): 1}, now_ms=now_ms, who="exact seller SKU")
+        ensure_sku(session, code, now_ms=now_ms, title=listing.title, weight_g=listing.weight_g)
+        catalogue.add(Candidate(code, listing.title))
+        match = Match(code, MatchedBy.EXACT)
+    sku_id = session.execute(text("SELECT id FROM sku WHERE code = :c"), {"c": match.code}).scalar_one()
+    return map_listing(session, channel_id, listing.key, {int(sku_id): 1}, now_ms=now_ms, who=f"{match.by.value} match")
 
 
 def map_listing(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sellersync.domain.matching import Candidate, Match, MatchedBy, certain_match, suggestions
+from sellersync.domain.matching import Candidate, Catalogue, Match, MatchedBy, suggestions
 
 SKUS = [
     Candidate("KOPI-GAYO-250", "Kopi Gayo Arabika 250 g", "8990001"),
@@ -30,7 +30,7 @@ SKUS = [
     ],
 )
 def test_certain_matches(seller_sku: str, barcode: str, expected: Match | None) -> None:
-    assert certain_match(seller_sku, barcode, SKUS) == expected
+    assert Catalogue(SKUS).certain_match(seller_sku, barcode) == expected
 
 
 def test_suggestions_are_ordered_and_never_certain() -> None:
