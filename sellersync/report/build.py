@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,13 +11,12 @@ from zoneinfo import ZoneInfo
 
 from sellersync.domain.errors import BadInput
 from sellersync.domain.times import day_bounds, from_epoch_ms, shop_day, to_epoch_ms
-from sellersync.store import reads_exposure, reads_report, seals
+from sellersync.store import reads_exposure, reads_goods, reads_report, seals
 from sellersync.store.ledger import Ledger, Session
 
 from .commands import urgency
 from .exposure import Measured, Sale, Sent, latency, measure
 from .model import (
-    Amount,
     ChannelHealth,
     Due,
     HandWork,
@@ -31,9 +30,7 @@ from .model import (
     Parcels,
     Proof,
     Pushes,
-    PushRow,
     Report,
-    Sales,
     Short,
     ShortOrder,
     SkuLevel,
@@ -41,9 +38,10 @@ from .model import (
     StorefrontSales,
     Stuck,
 )
+from .sums import add_up_parcels, add_up_sales, push_row
 
-FINDINGS_PER_KIND_MAX = 2_000
-ROWS_MAX = 500
+FINDINGS_PER_KIND_MAX = 10_000
+LISTED_MAX = 500
 ORDERS_PER_SHORTAGE_MAX = 200
 TEXT_CHARS_MAX = 160
 COVER_WINDOW = timedelta(days=7)
@@ -234,9 +232,9 @@ class _Builder:
                     StorefrontSales(
                         channel=channel.slug,
                         storefront=clean(key[1]),
-                        sales=_add_up(today.get(key, ())),
+                        sales=add_up_sales(today.get(key, ())),
                         cancelled_from_before=late.get(key, 0),
-                        before=_add_up(before.get(key, ())) if channel.id in watched else None,
+                        before=add_up_sales(before.get(key, ())) if channel.id in watched else None,
                         blind=self.blind[channel.id][0],
                     )
                 )
@@ -244,9 +242,9 @@ class _Builder:
         everything = [fact for facts in today.values() for fact in facts]
         return Orders(
             rows=tuple(rows),
-            total=_add_up(everything),
+            total=add_up_sales(everything),
             cancelled_from_before=sum(late.values()),
-            before=_add_up(fact for facts in before.values() for fact in facts) if all_watched else None,
+            before=add_up_sales(fact for facts in before.values() for fact in facts) if all_watched else None,
             before_day=before_day,
             per_hour=self._per_hour(everything),
         )
@@ -267,18 +265,18 @@ class _Builder:
 
     def _parcels(self) -> Parcels:
         today = shop_day(self.now, self.zone)
-        counts = reads_report.parcel_counts(self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms)
+        counts = reads_goods.parcel_counts(self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms)
         by_channel = {count.channel_id: count for count in counts}
-        due = reads_report.shipments_due(self.session, before_ms=_Window.of_day(today, self.zone).until_ms)
+        due = reads_goods.shipments_due(self.session, before_ms=_Window.of_day(today, self.zone).until_ms)
         late = [shipment for shipment in due if shipment.ship_by_ms < self.now_ms]
         still = [shipment for shipment in due if shipment.ship_by_ms >= self.now_ms]
         stuck_ms = self.now_ms - STUCK_AFTER // timedelta(milliseconds=1)
-        stuck = reads_report.stuck_claims(self.session, settle_before_ms=stuck_ms)
+        stuck = reads_goods.stuck_claims(self.session, settle_before_ms=stuck_ms)
         rows = []
         for channel in self.channels:
             if channel.kind != "channel":
                 continue
-            count = by_channel.get(channel.id) or reads_report.ParcelCounts(channel.id, 0, 0, 0, 0, 0, 0)
+            count = by_channel.get(channel.id) or reads_goods.ParcelCounts(channel.id, 0, 0, 0, 0, 0, 0)
             rows.append(
                 ParcelRow(
                     channel=channel.slug,
@@ -294,11 +292,11 @@ class _Builder:
             )
         return Parcels(
             rows=tuple(rows),
-            total=_parcel_total(rows),
+            total=add_up_parcels(rows),
             today=today,
-            late=tuple(self._due(shipment) for shipment in late[:ROWS_MAX]),
+            late=tuple(self._due(shipment) for shipment in late[:LISTED_MAX]),
             late_total=len(late),
-            due_today=tuple(self._due(shipment) for shipment in still[:ROWS_MAX]),
+            due_today=tuple(self._due(shipment) for shipment in still[:LISTED_MAX]),
             due_today_total=len(still),
             stuck=tuple(
                 Stuck(
@@ -308,12 +306,12 @@ class _Builder:
                     claim.for_person,
                     from_epoch_ms(claim.opened_ms, where="claim"),
                 )
-                for claim in stuck[:ROWS_MAX]
+                for claim in stuck[:LISTED_MAX]
             ),
             stuck_total=len(stuck),
         )
 
-    def _due(self, shipment: reads_report.Shipment) -> Due:
+    def _due(self, shipment: reads_goods.Shipment) -> Due:
         return Due(
             self.slugs[shipment.channel_id],
             clean(shipment.order),
@@ -328,22 +326,22 @@ class _Builder:
     def _stock(self) -> Stock:
         until_ms = min(self.window.until_ms, self.now_ms)
         window_ms = self._sales_window_ms(until_ms)
-        skus = reads_report.skus(self.session, sold_since_ms=until_ms - window_ms, sold_until_ms=until_ms)
+        skus = reads_goods.skus(self.session, sold_since_ms=until_ms - window_ms, sold_until_ms=until_ms)
         old_enough = window_ms >= COVER_WINDOW_MIN // timedelta(milliseconds=1)
         levels = [(fact, self._level(fact, window_ms if old_enough else None)) for fact in skus]
         sold_out = [(fact, level) for fact, level in levels if fact.available == 0 and fact.on_sale]
         sold_out.sort(key=lambda pair: (-pair[0].sold, pair[0].code))
         lowest = [(fact, level) for fact, level in levels if fact.available > 0 and fact.sold > 0]
         lowest.sort(key=lambda pair: (pair[0].available / pair[0].sold, pair[0].available, pair[0].code))
-        short_total, short = reads_report.shortages(self.session, limit=ROWS_MAX, orders_max=ORDERS_PER_SHORTAGE_MAX)
-        work = reads_report.hand_work(self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms)
+        short_total, short = reads_goods.shortages(self.session, limit=LISTED_MAX, orders_max=ORDERS_PER_SHORTAGE_MAX)
+        work = reads_goods.hand_work(self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms)
         return Stock(
             skus=len(skus),
             short=tuple(self._short(one) for one in short),
             short_total=short_total,
-            sold_out=tuple(level for _, level in sold_out[:ROWS_MAX]),
+            sold_out=tuple(level for _, level in sold_out[:LISTED_MAX]),
             sold_out_total=len(sold_out),
-            lowest=tuple(level for _, level in lowest[:ROWS_MAX]),
+            lowest=tuple(level for _, level in lowest[:LISTED_MAX]),
             window_days=window_ms / (24 * 3_600_000) if old_enough else None,
             hand_work=tuple(HandWork(one.kind, one.documents, one.units_in, one.units_out) for one in work),
         )
@@ -353,7 +351,7 @@ class _Builder:
         watched_since = min((channel.created_ms for channel in self.channels), default=until_ms)
         return min(COVER_WINDOW // timedelta(milliseconds=1), max(until_ms - watched_since, 0))
 
-    def _level(self, fact: reads_report.SkuFact, window_ms: int | None) -> SkuLevel:
+    def _level(self, fact: reads_goods.SkuFact, window_ms: int | None) -> SkuLevel:
         cover = None
         if window_ms is not None and fact.sold > 0:
             cover = round(max(fact.available, 0) * window_ms / (fact.sold * 24 * 3_600_000), 1)
@@ -361,7 +359,7 @@ class _Builder:
             clean(fact.code), clean(fact.title), fact.available, fact.sold, cover, _at(fact.changed_ms or None)
         )
 
-    def _short(self, one: reads_report.Shortage) -> Short:
+    def _short(self, one: reads_goods.Shortage) -> Short:
         orders = tuple(
             ShortOrder(self.slugs[order.channel_id], clean(order.order), clean(order.number), order.units)
             for order in one.orders
@@ -375,18 +373,18 @@ class _Builder:
             self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms
         )
         rows = [
-            _push_row(channel.slug, [outcomes.get(channel.id, {})])
+            push_row(channel.slug, [outcomes.get(channel.id, {})])
             for channel in self.channels
             if channel.kind == "channel"
         ]
-        return Pushes(tuple(rows), _push_row("", list(outcomes.values())))
+        return Pushes(tuple(rows), push_row("", list(outcomes.values())))
 
     def _proof(self) -> Proof:
         check = seals.verify(self.session)
         size = reads_report.ledger_size(self.session)
         return Proof(
             ok=not check.problems,
-            problems=tuple(clean(problem) for problem in check.problems[:ROWS_MAX]),
+            problems=tuple(clean(problem) for problem in check.problems[:LISTED_MAX]),
             problems_total=len(check.problems),
             movements=check.movements,
             balances=check.balances,
@@ -398,45 +396,3 @@ class _Builder:
             listings=size.listings,
             counts=size.counts,
         )
-
-
-def _add_up(facts: Iterable[reads_report.OrderFact]) -> Sales:
-    """Sum orders; the money of orders with an unknown price is unknown, not zero."""
-    orders = cancelled = unpaid = units = goods = known = unknown = 0
-    for fact in facts:
-        orders += 1
-        if fact.state == "cancelled":
-            cancelled += 1
-        elif fact.state == "unpaid":
-            unpaid += 1
-        else:
-            units += fact.units
-            if fact.goods is None:
-                unknown += 1
-            else:
-                known += 1
-                goods += fact.goods
-    return Sales(orders, cancelled, unpaid, units, Amount(None if unknown and not known else goods, unknown))
-
-
-def _parcel_total(rows: Sequence[ParcelRow]) -> ParcelRow:
-    return ParcelRow(
-        channel="",
-        booked=sum(row.booked for row in rows),
-        handed_over=sum(row.handed_over for row in rows),
-        handed_over_late=sum(row.handed_over_late for row in rows),
-        delivered=sum(row.delivered for row in rows),
-        waiting_waybill=sum(row.waiting_waybill for row in rows),
-        trouble=sum(row.trouble for row in rows),
-        late=sum(row.late for row in rows),
-        due_today=sum(row.due_today for row in rows),
-    )
-
-
-def _push_row(slug: str, outcomes: Iterable[Mapping[str, int]]) -> PushRow:
-    total: dict[str, int] = {}
-    for one in outcomes:
-        for name, count in one.items():
-            total[name] = total.get(name, 0) + count
-    applied, refused, unclear, waiting = (total.get(name, 0) for name in ("applied", "rejected", "unclear", "sent"))
-    return PushRow(slug, applied + refused + unclear + waiting, applied, refused, unclear, waiting)

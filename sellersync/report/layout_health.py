@@ -18,6 +18,7 @@ MANY_KINDS = 8
 
 
 def needs_section(report: Report, words: Words) -> Section:
+    """Everything that waits for a person, each with what settles it."""
     needs = report.needs
     shown_max = NEEDS_SHOWN_MAX if len(needs.groups) <= MANY_KINDS else NEEDS_SHOWN_MANY_KINDS_MAX
     blocks: list[Block] = _own_checks(report, words)
@@ -70,6 +71,7 @@ def _need_block(group: NeedGroup, words: Words, shown_max: int) -> NeedBlock:
 
 
 def health_section(report: Report, words: Words) -> Section:
+    """How each channel is, and how fast the others learn of its sales."""
     health = report.health
     exposed = health.exposed
     blocks: list[Block] = []

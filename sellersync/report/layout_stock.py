@@ -19,6 +19,7 @@ ORDERS_SHOWN_MAX = 6
 
 
 def stock_section(report: Report, words: Words) -> Section:
+    """What is oversold, sold out, or will be next."""
     stock = report.stock
     if not stock.skus:
         blocks: tuple[Block, ...] = (Sentence(words.say("nothing_counted"), "warn"),)
@@ -118,6 +119,7 @@ def _hand_work(work: HandWork, words: Words) -> str:
 
 
 def pushes_section(report: Report, words: Words) -> Section:
+    """Levels sent in the day, by what became of them."""
     pushes = report.pushes
     if not pushes.total.sent:
         return Section("pushes", words.say("pushes"), (Sentence(words.say("no_pushes"), "dim"),))
@@ -140,6 +142,7 @@ def _push_row(name: str, row: PushRow, words: Words) -> tuple[Cell, ...]:
 
 
 def proof_section(report: Report, words: Words) -> Section:
+    """The ledger's own check, and how much it holds."""
     proof = report.proof
     blocks: list[Block] = []
     if proof.ok:

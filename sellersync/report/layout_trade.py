@@ -18,6 +18,7 @@ from .words import NOTHING, Words
 
 
 def orders_section(report: Report, words: Words) -> Section:
+    """Orders of the day per channel and storefront, against the same weekday before."""
     orders, total = report.orders, report.orders.total
     before = words.say("before_unknown", day=words.short_day(orders.before_day))
     if orders.before is not None:
@@ -120,6 +121,7 @@ def _hours(per_hour: Sequence[int], words: Words) -> Bars:
 
 
 def parcels_section(report: Report, words: Words) -> Section:
+    """Parcels of the day, and what is late, due or stuck now."""
     parcels, total = report.parcels, report.parcels.total
     tiles = Tiles(
         (

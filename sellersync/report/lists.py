@@ -18,6 +18,7 @@ def listed(
     caption: str,
     total: int,
 ) -> Table:
+    """A table of the first rows of a list of `total`, with a sentence about the others. Columns are named by their labels."""
     columns = tuple(Column(words.say(name), name in numeric) for name in names)
     left_out = total - len(rows)
     more = words.say("more_rows", count=words.number(left_out)) if left_out > 0 else ""

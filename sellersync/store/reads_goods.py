@@ -1,0 +1,252 @@
+"""What the daily report reads of parcels and stock: read-only functions of a session that answer frozen values.
+
+Windows are half open, [since, until), in unix milliseconds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel import Session
+
+# -------------------------------------------------------------------------------------------------------------------------- parcels
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelCounts:
+    """Parcels of one selling channel: what happened in the window, and how they stand now."""
+
+    channel_id: int
+    booked: int
+    handed_over: int
+    handed_over_late: int
+    delivered: int
+    waiting_waybill: int
+    trouble: int
+    """Stopped, coming back, lost or unreadable."""
+
+
+def parcel_counts(session: Session, *, since_ms: int, until_ms: int) -> list[ParcelCounts]:
+    """Per selling channel. A parcel that was first seen booked or delivered during the channel's first walk was so before: it is not
+    counted as an event of that day."""
+    rows = session.execute(_PARCEL_COUNTS, {"a": since_ms, "b": until_ms})
+    return [
+        ParcelCounts(
+            row.channel_id,
+            int(row.booked),
+            int(row.handed_over),
+            int(row.handed_over_late),
+            int(row.delivered),
+            int(row.waiting_waybill),
+            int(row.trouble),
+        )
+        for row in rows
+    ]
+
+
+_OLD = "(parcel.created_ms = {event} AND parcel.created_ms <= COALESCE(channel.first_walk_done_ms, parcel.created_ms))"
+_PARCEL_COUNTS = text(
+    "SELECT parcel.channel_id, "
+    "SUM(CASE WHEN parcel.booked_ms >= :a AND parcel.booked_ms < :b AND NOT "
+    + _OLD.format(event="parcel.booked_ms")
+    + " THEN 1 ELSE 0 END) AS booked, "
+    "SUM(CASE WHEN parcel.picked_up_ms >= :a AND parcel.picked_up_ms < :b AND NOT "
+    + _OLD.format(event="parcel.picked_up_ms")
+    + " THEN 1 ELSE 0 END) AS handed_over, "
+    "SUM(CASE WHEN parcel.picked_up_ms >= :a AND parcel.picked_up_ms < :b AND NOT "
+    + _OLD.format(event="parcel.picked_up_ms")
+    + " AND parcel.picked_up_ms > COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) THEN 1 ELSE 0 END) AS handed_over_late, "
+    "SUM(CASE WHEN parcel.delivered_ms >= :a AND parcel.delivered_ms < :b AND NOT "
+    + _OLD.format(event="parcel.delivered_ms")
+    + " THEN 1 ELSE 0 END) AS delivered, "
+    "SUM(CASE WHEN parcel.state = 'booked' AND parcel.waybill = '' AND parcel.pickup_code = '' THEN 1 ELSE 0 END) AS waiting_waybill, "
+    "SUM(CASE WHEN parcel.state IN ('problem', 'pickup_retry', 'returning', 'unknown') THEN 1 ELSE 0 END) AS trouble "
+    "FROM parcel JOIN channel ON channel.id = parcel.channel_id JOIN sales_order ON sales_order.id = parcel.order_id "
+    "GROUP BY parcel.channel_id ORDER BY parcel.channel_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Something to hand over: a live parcel on the shelf, or an order that has none yet (`state` is "" then)."""
+
+    channel_id: int
+    order: str
+    number: str
+    state: str
+    waybill: str
+    ship_by_ms: int
+
+
+def shipments_due(session: Session, *, before_ms: int) -> list[Shipment]:
+    """What is still on the shelf and has to leave it before a moment, the most urgent first."""
+    rows = session.execute(
+        text(
+            "SELECT sales_order.channel_id, sales_order.remote_id, sales_order.number, parcel.state, parcel.waybill, "
+            "COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) AS ship_by FROM parcel "
+            "JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.picked_up_ms IS NULL AND parcel.state IN "
+            "('waiting', 'ready', 'packed', 'booked', 'problem', 'pickup_retry', 'unknown') "
+            "AND sales_order.state IN ('held', 'ready', 'booked', 'unknown') "
+            "AND COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) < :b "
+            "UNION ALL SELECT sales_order.channel_id, sales_order.remote_id, sales_order.number, '', '', sales_order.ship_by_ms "
+            "FROM sales_order WHERE sales_order.state IN ('held', 'ready', 'booked', 'unknown') AND sales_order.ship_by_ms < :b "
+            "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id "
+            "AND parcel.state NOT IN ('cancelled', 'failed')) "
+            "AND NOT EXISTS (SELECT 1 FROM parcel_unit JOIN order_line ON order_line.id = parcel_unit.line_id "
+            "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) "
+            "ORDER BY 6, 1, 2, 5"
+        ),
+        {"b": before_ms},
+    )
+    return [Shipment(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class StuckClaim:
+    """A booking whose outcome nobody knows yet. `for_person`: only a person can settle it."""
+
+    channel_id: int
+    order: str
+    reference: str
+    for_person: bool
+    opened_ms: int
+
+
+def stuck_claims(session: Session, *, settle_before_ms: int) -> list[StuckClaim]:
+    """Claims that wait for a person, and open ones that could have been settled before a moment and are not."""
+    rows = session.execute(
+        text(
+            "SELECT parcel.channel_id, sales_order.remote_id, claim.reference, claim.state, claim.created_ms FROM claim "
+            "JOIN parcel ON parcel.id = claim.parcel_id JOIN sales_order ON sales_order.id = parcel.order_id "
+            "WHERE claim.state = 'person' OR (claim.state = 'open' AND claim.not_before_settle_ms < :b) ORDER BY claim.created_ms, claim.id"
+        ),
+        {"b": settle_before_ms},
+    )
+    return [StuckClaim(row[0], row[1], row[2], row[3] == "person", row[4]) for row in rows]
+
+
+# ---------------------------------------------------------------------------------------------------------------------------- stock
+
+
+@dataclass(frozen=True, slots=True)
+class SkuFact:
+    """A counted SKU: units available over all warehouses, and units that orders of the window took."""
+
+    id: int
+    code: str
+    title: str
+    available: int
+    sold: int
+    on_sale: bool
+    changed_ms: int
+
+
+def skus(session: Session, *, sold_since_ms: int, sold_until_ms: int) -> list[SkuFact]:
+    """Every SKU that was ever counted, by code. `on_sale`: an active listing is made of it."""
+    sold = session.execute(
+        text(
+            "SELECT order_position.sku_id, SUM(order_position.reserved + order_position.shipped) AS units FROM order_position "
+            "JOIN sales_order ON sales_order.id = order_position.order_id "
+            "WHERE sales_order.created_ms >= :a AND sales_order.created_ms < :b GROUP BY order_position.sku_id"
+        ),
+        {"a": sold_since_ms, "b": sold_until_ms},
+    )
+    units = {row.sku_id: int(row.units) for row in sold}
+    on_sale = set(
+        session.execute(
+            text(
+                "SELECT DISTINCT recipe_item.sku_id FROM listing JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id "
+                "WHERE listing.active"
+            )
+        ).scalars()
+    )
+    rows = session.execute(
+        text(
+            "SELECT sku.id, sku.code, sku.title, COALESCE(SUM(balance.quantity), 0) AS available, "
+            "COALESCE(MAX(balance.changed_ms), 0) AS changed FROM sku "
+            "LEFT JOIN balance ON balance.sku_id = sku.id AND balance.account = 'available' "
+            "WHERE sku.id IN (SELECT sku_id FROM count_line) GROUP BY sku.id, sku.code, sku.title"
+        )
+    )
+    facts = [
+        SkuFact(row.id, row.code, row.title, int(row.available), units.get(row.id, 0), row.id in on_sale, row.changed)
+        for row in rows
+    ]
+    return sorted(facts, key=lambda fact: fact.code)
+
+
+@dataclass(frozen=True, slots=True)
+class ShortOrder:
+    """An order that waits for units that are not there."""
+
+    channel_id: int
+    order: str
+    number: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """`short` units of a SKU were sold beyond what a warehouse has; `orders` are the newest that hold it, as many as are concerned."""
+
+    code: str
+    title: str
+    warehouse: str
+    short: int
+    orders: tuple[ShortOrder, ...]
+
+
+def shortages(session: Session, *, limit: int, orders_max: int) -> tuple[int, list[Shortage]]:
+    """(how many there are, the largest `limit` of them with their orders)."""
+    rows = session.execute(
+        text(
+            "SELECT sku.id, sku.code, sku.title, balance.warehouse_id, warehouse.code AS warehouse, -balance.quantity AS short "
+            "FROM balance JOIN sku ON sku.id = balance.sku_id LEFT JOIN warehouse ON warehouse.id = balance.warehouse_id "
+            "WHERE balance.account = 'available' AND balance.quantity < 0 ORDER BY balance.quantity, sku.code, balance.warehouse_id"
+        )
+    ).all()
+    found = []
+    for row in rows[:limit]:
+        concerned = session.execute(
+            text(
+                "SELECT sales_order.channel_id, sales_order.remote_id, sales_order.number, order_position.reserved FROM order_position "
+                "JOIN sales_order ON sales_order.id = order_position.order_id WHERE order_position.sku_id = :s "
+                "AND order_position.warehouse_id = :w AND order_position.reserved > 0 "
+                "ORDER BY sales_order.created_ms DESC, sales_order.id DESC LIMIT :n"
+            ),
+            {"s": row.id, "w": row.warehouse_id, "n": orders_max},
+        )
+        orders, uncovered = [], int(row.short)
+        for order in concerned:
+            if uncovered <= 0:
+                break
+            orders.append(ShortOrder(order.channel_id, order.remote_id, order.number, int(order.reserved)))
+            uncovered -= order.reserved
+        found.append(Shortage(row.code, row.title, row.warehouse or "", int(row.short), tuple(orders)))
+    return len(rows), found
+
+
+@dataclass(frozen=True, slots=True)
+class HandWork:
+    """What people entered in the window: documents of a kind, and units they put on and took off the shelf."""
+
+    kind: str
+    documents: int
+    units_in: int
+    units_out: int
+
+
+def hand_work(session: Session, *, since_ms: int, until_ms: int) -> list[HandWork]:
+    """Receipts, counts and adjustments entered in a window, by kind."""
+    rows = session.execute(
+        text(
+            "SELECT document.kind, COUNT(DISTINCT document.id) AS documents, "
+            "COALESCE(SUM(CASE WHEN movement.destination = 'available' THEN movement.quantity ELSE 0 END), 0) AS units_in, "
+            "COALESCE(SUM(CASE WHEN movement.source = 'available' THEN movement.quantity ELSE 0 END), 0) AS units_out FROM document "
+            "LEFT JOIN movement ON movement.cause_kind = 'document' AND movement.cause_id = document.id "
+            "WHERE document.created_ms >= :a AND document.created_ms < :b GROUP BY document.kind ORDER BY document.kind"
+        ),
+        {"a": since_ms, "b": until_ms},
+    )
+    return [HandWork(row.kind, int(row.documents), int(row.units_in), int(row.units_out)) for row in rows]
