@@ -151,24 +151,26 @@ class Attempt:
 
     async def _book_refused(self, refused: Rejected) -> None:
         if refused.reject is RejectClass.REFERENCE_USED and refused.details.get("booking_id"):
-            booking = await self.account.courier.booking(refused.details["booking_id"])
-            if booking.state in _DEAD_STATES:
-                await self._dead(f"the former booking {booking.booking_id} is {booking.remote_status}")
-            else:
-                await self.adopt(booking)
+            await self.adopt(await self.account.courier.booking(refused.details["booking_id"]))
             return
         if self.again:
             # A refusal of content while settling proves nothing about the first sending.
             await for_a_person(self.world, self.claim_id, f"refused while settling: {refused.why}", self.run)
             return
+        if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
+            self.run.count("insufficient_balance")
         await self._dead(refused.why)
         await self._note(refused)
 
     async def adopt(self, booking: Booking) -> None:
-        """Take a booking as ours if it carries our reference and goes where ours goes; else a person decides."""
+        """Take a booking as ours if it carries our reference and goes where ours goes; else a person decides. One that is shown as
+        cancelled or failed is the proof that the reference is dead: the next attempt may go on."""
         problem = _differs(booking, self.request)
         if problem:
             await for_a_person(self.world, self.claim_id, problem, self.run)
+            return
+        if booking.state in _DEAD_STATES:
+            await self._dead(f"the booking {booking.booking_id} is {booking.remote_status}")
             return
         self.run.count("booked")
         world, packed = self.world, self.packed
@@ -267,10 +269,10 @@ def _differs(booking: Booking, request: BookingRequest) -> str:
 
 
 async def for_a_person(world: World, claim_id: int, why: str, run: Run) -> None:
-    run.count("for_afor_a_person")
+    run.count("for_a_person")
     await world.ledger.write(
         lambda session: bookings.settle_by_person(session, claim_id, why, now_ms=world.ledger.now_ms()),
-        name="settlefor_a_person",
+        name="settle_person",
     )
 
 

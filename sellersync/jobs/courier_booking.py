@@ -187,6 +187,7 @@ async def _choose(world: World, parcel: BookableParcel, buyer: Buyer) -> Choice:
     )
     offers: list[tuple[Quote, CourierAccount]] = []
     trouble: CourierTrouble | None = None
+    refusal: Rejected | None = None
     for account in world.couriers:
         try:
             async with calling(world, account):
@@ -194,9 +195,16 @@ async def _choose(world: World, parcel: BookableParcel, buyer: Buyer) -> Choice:
         except CourierTrouble as unwell:
             trouble = unwell
             continue
+        except (
+            Rejected
+        ) as refused:  # one account's no (an address that it cannot read, an empty balance) is not another's
+            refusal = refused
+            continue
         offers.extend((quote, account) for quote in offered if not parcel.cod or quote.cod)
     if not offers and trouble is not None:
         raise trouble
+    if not offers and refusal is not None:
+        raise refusal
     if not offers:
         raise Rejected(
             "quote", "no allowed courier offers this route" + (" with COD" if parcel.cod else ""), RejectClass.NO_ROUTE
