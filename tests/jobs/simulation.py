@@ -51,7 +51,7 @@ class Simulation:
 
     app: App
     sims: dict[str, MarketplaceSimulator]
-    courier: CourierSimulator | None
+    courier: CourierSimulator | None  # the first one
     clock: VirtualClock
     rng: Random
     keys: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -192,6 +192,7 @@ async def simulate(
     seed: int = 1,
     marketplaces: Sequence[str] = MARKETPLACES,
     courier: bool = True,
+    courier_providers: Sequence[str] = ("biteship",),
     switches: Mapping[str, Mapping[str, Any]] | None = None,
     url: str | None = None,
 ) -> AsyncIterator[Simulation]:
@@ -204,9 +205,12 @@ async def simulate(
         )
         for name in marketplaces
     }
-    couriers: dict[str, CourierSimulator] = {}
-    if courier:
-        couriers["biteship"] = simulator_class("biteship")(clock=clock.epoch_s, rng=Random(f"{seed}-biteship"))
+    couriers: dict[str, CourierSimulator] = {
+        name: simulator_class(name)(
+            clock=clock.epoch_s, rng=Random(f"{seed}-{name}"), switches=(switches or {}).get(name)
+        )
+        for name in (courier_providers if courier else ())
+    }
     url = url or f"sqlite:///{folder / 'ledger.db'}"
     settings = settings_for(folder, url, sims, couriers)
     schema.upgrade(url)
@@ -222,7 +226,7 @@ async def simulate(
         if grant is not None:
             await app.keepers[slug].keep_consent(grant)
     try:
-        yield Simulation(app, sims, couriers.get("biteship"), clock, rng)
+        yield Simulation(app, sims, next(iter(couriers.values()), None), clock, rng)
     finally:
         await app.close()
 
