@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from sellersync.connector.contract import Authoriser, Token
-from sellersync.domain.errors import AuthNeeded, Held, Temporary, Uncertain
+from sellersync.domain.errors import AuthNeeded, Held, Temporary, Uncertain, Unrecognised
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 from sellersync.store import tokens, work
 from sellersync.store.ledger import Ledger, step
 
+log = logging.getLogger("sellersync.jobs")
 REFRESH_DEADLINE_S = 60.0
 WAIT_FOR_OTHER_S_MAX = 90.0
 POLL_S = 0.5
@@ -30,6 +34,7 @@ class TokenKeeper:
         self._owner = owner
         self._journal = tokens.Journal(ledger)
         self._lock = asyncio.Lock()
+        self._unstored: tuple[str, bytes] | None = None
         self.authoriser: Authoriser | None = None
 
     async def current(self) -> Token:
@@ -69,39 +74,69 @@ class TokenKeeper:
                     await self._ledger.clock.sleep(POLL_S)
                     continue
                 try:
-                    return await self._refresh(await self._stored(), dead)
+                    return await _to_the_end(self._refresh(await self._stored(), dead, lease))
                 finally:
                     await self._ledger.write(partial(work.release_lease, lease=lease), name="token_release")
 
-    async def _refresh(self, token: Token, dead: Token) -> Token:
+    async def _refresh(self, token: Token, dead: Token, lease: work.HeldLease) -> Token:
         if token.serial > dead.serial:
             return token
         recovered = await self._from_journal(token)
         if recovered is not None:
             return recovered
-        assert self.authoriser is not None
-        made_from = tokens.digest_of(token.refresh)
         step("token_refresh:in")
         try:
-            raw = await self.authoriser.refresh(token)
+            raw = await self._ask(token, lease)
         except Uncertain:
             # The answer was lost; whether the refresh token is spent is not known, and asking once more tells.
             try:
-                raw = await self.authoriser.refresh(token)
+                raw = await self._ask(token, lease)
             except Uncertain as again:
                 raise Temporary(f"{self._slug}: no answer to the token refresh ({again.why})") from None
-        self._journal.append(self._channel_id, made_from, raw)
+        self._keep_raw(tokens.digest_of(token.refresh), raw)
         step("token_refresh:journaled")
-        return await self._keep(raw, token)
+        try:
+            return await self._keep(raw, token)
+        except AuthNeeded:
+            # Refused, perhaps because a process that held the lease before was answered after all.
+            newest = await self._stored()
+            found = newest if newest.serial > token.serial else await self._from_journal(token)
+            if found is None:
+                raise
+            return found
+
+    async def _ask(self, token: Token, lease: work.HeldLease) -> bytes:
+        """Send one refresh, never one that could outlive the lease."""
+        assert self.authoriser is not None
+        if self._ledger.now_ms() + REFRESH_DEADLINE_S * 1000 > lease.until_ms:
+            raise Temporary(f"{self._slug}: too late to refresh the token under this lease")
+        return await self.authoriser.refresh(token)
+
+    def _keep_raw(self, made_from: str, raw: bytes) -> None:
+        """Make an answer durable. Where that fails the pair is still stored if it can be, and remembered by this process if not."""
+        self._unstored = (made_from, raw)
+        try:
+            self._journal.append(self._channel_id, made_from, raw)
+        except (OSError, Temporary) as failure:
+            log.error("%s: the answer to the token refresh could not be journaled: %s", self._slug, failure)
 
     async def _from_journal(self, token: Token) -> Token | None:
-        """An answer to a refresh with this very token that was journaled and never stored (a crash in between)."""
+        """The newest answer to a refresh with this very token that was never stored (a crash in between)."""
+        assert self.authoriser is not None
         made_from = tokens.digest_of(token.refresh)
-        for raw in reversed(self._journal.answers_made_from(self._channel_id, made_from)):
+        answers = self._journal.answers_made_from(self._channel_id, made_from)
+        if self._unstored is not None and self._unstored[0] == made_from and self._unstored[1] not in answers:
+            answers.append(self._unstored[1])
+        for raw in reversed(answers):
             try:
-                return await self._keep(raw, token)
-            except (AuthNeeded, Temporary):
+                grant = self.authoriser.read_grant(raw, now=self._ledger.clock.now(), previous=token)
+            except (AuthNeeded, Temporary, Unrecognised):
                 continue
+            if (
+                grant.access == token.access
+            ):  # stored already: a provider that does not rotate gives the same refresh token
+                return None
+            return await self._store(grant, made_from=made_from)
         return None
 
     async def _keep(self, raw: bytes, previous: Token) -> Token:
@@ -116,7 +151,7 @@ class TokenKeeper:
     async def keep_consent(self, raw: bytes) -> Token:
         """Store the first pair after a person's consent. Raises what `read_grant` raises."""
         assert self.authoriser is not None
-        self._journal.append(self._channel_id, "", raw)
+        self._keep_raw("", raw)
         grant = self.authoriser.read_grant(raw, now=self._ledger.clock.now(), previous=None)
         return await self._store(grant, made_from="")
 
@@ -134,10 +169,12 @@ class TokenKeeper:
                 refresh_token=grant.refresh,
                 now_ms=now_ms,
             )
-            work.clear_authorisation(session, self._channel_id, now_ms=now_ms)
+            if serial is not None:
+                work.clear_authorisation(session, self._channel_id, now_ms=now_ms)
             return serial
 
         serial = await self._ledger.write(store, name="token_store")
+        self._unstored = None
         return replace(grant, serial=serial) if serial is not None else await self._stored()
 
     async def _stored(self) -> Token:
@@ -157,6 +194,20 @@ class TokenKeeper:
             ),
             name="token_lease",
         )
+
+
+async def _to_the_end(refresh: Coroutine[Any, Any, Token]) -> Token:
+    """A refresh once begun is finished and its pair stored; a cancellation follows afterwards."""
+    task = asyncio.create_task(refresh)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # nobody else will look at it
+        raise
 
 
 _TIMES = ("access_ends_at", "refresh_ends_at", "issued_at")

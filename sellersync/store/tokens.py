@@ -7,6 +7,7 @@ its own. `jobs/tokens.py` decides; this module only keeps.
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -107,23 +108,8 @@ class Journal:
                 name="token_journal",
             )
             return
-        line = (
-            json.dumps({"channel": channel_id, "made_from": made_from, "sealed": base64.b64encode(sealed).decode()})
-            + "\n"
-        )
-        is_new = not self._path.exists()
-        handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(handle, line.encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if is_new:
-            directory = os.open(self._path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
+        entry = {"channel": channel_id, "made_from": made_from, "sealed": base64.b64encode(sealed).decode()}
+        _append_durably(self._path, json.dumps(entry).encode())
 
     def answers_made_from(self, channel_id: int, made_from: str) -> list[bytes]:
         """Raw answers that were made from this refresh token, oldest first. A torn last line is skipped."""
@@ -138,7 +124,7 @@ class Journal:
         if not self._path.exists():
             return []
         answers: list[bytes] = []
-        for line in self._path.read_text().splitlines()[-JOURNAL_LINES_MAX:]:
+        for line in self._path.read_bytes().splitlines()[-JOURNAL_LINES_MAX:]:
             try:
                 entry = json.loads(line)
             except ValueError:
@@ -146,3 +132,24 @@ class Journal:
             if entry["channel"] == channel_id and entry["made_from"] == made_from:
                 answers.append(self._ledger.vault.open(base64.b64decode(entry["sealed"]), JOURNAL_PURPOSE))
         return answers
+
+
+def _append_durably(path: Path, line: bytes) -> None:
+    """Add a line and sync it, file and folder. It begins on a line of its own even where a power loss tore the last one."""
+    is_new = not path.exists()
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        size = os.fstat(handle).st_size
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        whole = b"\n" * torn + line + b"\n"
+        if os.write(handle, whole) != len(whole):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if is_new:
+        directory = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)

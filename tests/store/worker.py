@@ -78,6 +78,21 @@ def hold(url: str, seconds: str) -> None:
     engine.dispose()
 
 
+def hold_tokens(url: str, seconds: str) -> None:
+    """Hold what a new token pair needs: the write lock (SQLite) or the table of pairs (PostgreSQL)."""
+    from sqlalchemy import text
+
+    from sellersync.store.engine import open_writer, parse_url
+
+    engine = open_writer(parse_url(url))
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("LOCK TABLE token, token_journal"))
+        print("holding", flush=True)
+        time.sleep(float(seconds))
+    engine.dispose()
+
+
 def upgrade(url: str, statement_max: str, versions: str = "", head: str = "") -> None:
     """Upgrade the schema and die before the given statement."""
     from sqlalchemy import Engine, event
@@ -122,8 +137,30 @@ def record(url: str, channel_id: str, warehouse_id: str, order_id: str) -> None:
     ledger.close()
 
 
+def refresh(url: str, channel_id: str, server: str, owner: str) -> None:
+    """Renew the stored token once and print the new access token."""
+    import asyncio
+
+    from ledger_bench import open_ledger
+    from token_server import TokenServer
+
+    from sellersync.clock import SystemClock
+    from sellersync.connector.contract import Token
+    from sellersync.jobs.tokens import TokenKeeper
+
+    async def body() -> None:
+        ledger = open_ledger(url, SystemClock())
+        keeper = TokenKeeper(ledger, int(channel_id), "shopee", owner=owner)
+        keeper.authoriser = TokenServer(Path(server), takes_s=0.3)
+        print("started", flush=True)
+        print((await keeper.renewed(Token("access-1", serial=1))).access)
+        ledger.close()
+
+    asyncio.run(body())
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
-    "increment": increment, "hold": hold, "upgrade": upgrade, "record": record,
+    "increment": increment, "hold": hold, "upgrade": upgrade, "record": record, "hold_tokens": hold_tokens, "refresh": refresh,
 }  # fmt: skip
 
 if __name__ == "__main__":
