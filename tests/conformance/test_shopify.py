@@ -1,0 +1,5 @@
+from sellersync.testing.conformance import ChannelConformance
+
+
+class TestShopify(ChannelConformance):
+    provider = "shopify"
