@@ -288,27 +288,28 @@ class Daemon:
     # -- life
 
     async def _heartbeat(self) -> None:
-        """Show that this daemon lives; stop when the database is not ours any more."""
         while True:
             await self._world.clock.sleep(HEARTBEAT_S)
             try:
-                await self._world.ledger.write(self._prolong, name="heartbeat")
-            except Held as held:
-                log.error("another daemon took over: %s", held)
-                self._exit_code = ALREADY_RUNNING
-                self._stop.set()
-            except SellersyncError as failure:
-                log.warning("heartbeat: %s", failure)
-            if not await asyncio.to_thread(self._instance.held):
-                log.error("the lock on the database was lost")
-                self._exit_code = ALREADY_RUNNING
-                self._stop.set()
-            states = await self._world.ledger.read(work.channels)
-            unwell = [state.slug for state in states if state.state != "ok"]
-            notify(
-                f"STATUS={len(self._world.shops)} channels, "
-                + (f"trouble: {', '.join(unwell)}" if unwell else "all well")
-            )
+                await self._beat()
+            except Exception:
+                log.exception("heartbeat")
+
+    async def _beat(self) -> None:
+        """Show that this daemon lives; stop when the database is not ours any more."""
+        try:
+            await self._world.ledger.write(self._prolong, name="heartbeat")
+            ours = await asyncio.to_thread(self._instance.held)
+        except Held as other:
+            log.error("another daemon took over: %s", other)
+            ours = False
+        if not ours:
+            log.error("this database is not ours any more: stopping")
+            self._exit_code = ALREADY_RUNNING
+            self._stop.set()
+        states = await self._world.ledger.read(work.channels)
+        unwell = [state.slug for state in states if state.state != "ok"]
+        notify(f"STATUS={len(self._world.shops)} channels, {'trouble: ' + ', '.join(unwell) if unwell else 'all well'}")
 
     def _prolong(self, session: Session) -> None:
         work.take_lease(session, LEASE, self._world.owner, now_ms=self._world.ledger.now_ms(), ttl_ms=LEASE_MS)

@@ -15,20 +15,19 @@ from zoneinfo import ZoneInfo
 import typer
 
 from sellersync.app import App
-from sellersync.domain.errors import BadInput, Temporary
+from sellersync.domain.errors import BadInput
 from sellersync.domain.times import to_epoch_ms
-from sellersync.jobs import pull_orders
 from sellersync.store import reads_stock
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.stock import CountEntry, find_sku, find_warehouse, record_count, shelf_at
 
-from .out import as_json, note, say, table, when
+from .channel_count import read_channel
+from .out import as_json, note, say, table, waiting, when
 from .state import State, state_of
 from .who import who
 
 CSV_BYTES_MAX = 10 * 1024 * 1024
-TURN_S_MAX = 60.0
-LEVELS_MAX = 200
+NAMED_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,47 +150,22 @@ def _row(session: Session, cells: dict[str, str], warehouse: str | None) -> Coun
     return _entry(session, cells["sku"], int(cells["counted"]), cells.get("warehouse") or warehouse)
 
 
-# ---------------------------------------------------------------------------------------------------------- a channel's own numbers
-
-
 def _from_channel(state: State, slug: str, *, yes: bool) -> None:
-    """A first count from what a channel shows: its number, the units of its open orders that the number leaves out and that still lie
-    on the shelf, and its pot. Orders are pulled first, so that both are of the same moment."""
-
     async def errand(app: App) -> None:
-        shop = app.world.shop(slug)
-        pulled = await pull_orders.run(app.world, shop, wait_s=TURN_S_MAX, force=True)
-        if pulled is None or not pulled.ok:
-            raise Temporary(f"{slug} cannot be read now: {pulled.error if pulled else 'it is backing off'}")
-        targets, silent = await app.ledger.read(lambda session: reads_stock.countable_targets(session, shop.id))
-        if not targets:
+        with waiting(f"reading {slug}", quiet=state.json):
+            found = await read_channel(app, app.world.shop(slug))
+        if found.silent:
+            note(f"No single SKU's number (bundle, unmapped or not shown): {', '.join(found.silent[:NAMED_MAX])}")
+        if found.unclear:
+            note(
+                f"Several listings of {slug} show different numbers, so left out: {', '.join(found.unclear[:NAMED_MAX])}"
+            )
+        if not found.entries:
             raise BadInput(
                 f"{slug} shows no number of a single SKU; run `sellersync listings pull` and map its listings first"
             )
-        numbers: dict[tuple[int, int], list[int]] = {}
-        seen_ms = app.ledger.now_ms()
-        for start in range(0, len(targets), LEVELS_MAX):
-            batch = targets[start : start + LEVELS_MAX]
-            shown = {level.target: level for level in await shop.channel.levels([target.key for target in batch])}
-            for target in batch:
-                level = shown.get(target.key)
-                if level is None or level.shown is None:
-                    silent.append(target.key.remote_key)
-                    continue
-                seen_ms = min(seen_ms, to_epoch_ms(level.read_started_at))
-                number = level.shown + target.held_by_orders + (level.held_aside or 0)
-                numbers.setdefault((target.sku_id, target.warehouse_id), []).append(number)
-        codes = {target.sku_id: target.sku for target in targets}
-        unclear = sorted(codes[key[0]] for key, found in numbers.items() if len(set(found)) > 1)
-        entries = [CountEntry(*key, found[0]) for key, found in numbers.items() if len(set(found)) == 1]
-        if silent:
-            note(f"No single SKU's number (bundle, unmapped or not shown): {', '.join(sorted(set(silent))[:10])}")
-        if unclear:
-            note(f"Several listings of {slug} show different numbers, so these are left out: {', '.join(unclear[:10])}")
-        if not entries:
-            raise BadInput(f"nothing of what {slug} shows can be taken as a count")
-        zone = app.settings.shop.zone
-        _preview_and_record(state, app.ledger, zone, entries, at_ms=seen_ms, yes=yes, source=f"channel {slug}")
+        zone, source = app.settings.shop.zone, f"channel {slug}"
+        _preview_and_record(state, app.ledger, zone, found.entries, at_ms=found.at_ms, yes=yes, source=source)
 
     state.on_app(errand)
 

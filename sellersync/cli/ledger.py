@@ -7,7 +7,7 @@ import typer
 from sellersync.store.seals import verify as verify_ledger
 
 from .codes import Code
-from .out import as_json, say
+from .out import as_json, say, waiting
 from .state import state_of
 
 app = typer.Typer(help="The ledger itself.", no_args_is_help=True)
@@ -17,7 +17,7 @@ app = typer.Typer(help="The ledger itself.", no_args_is_help=True)
 def verify(context: typer.Context) -> None:
     """Rebuild balances from movement one, check seals and sums. Exit code 1 when something differs."""
     state = state_of(context)
-    with state.ledger() as (_, ledger):
+    with state.ledger() as (_, ledger), waiting("rebuilding the balances", quiet=state.json):
         check = ledger.read_now(verify_ledger)
     if state.json:
         as_json({"ok": not check.problems, "movements": check.movements, "sealed": check.sealed,

@@ -116,6 +116,14 @@ def progress(*, quiet: bool = False) -> Iterator[Bar]:
         yield Bar(shown)
 
 
+@contextmanager
+def waiting(what: str, *, quiet: bool = False) -> Iterator[None]:
+    """A spinner on a terminal while the work inside runs; its length is not known."""
+    with progress(quiet=quiet) as bar:
+        bar.add(what)
+        yield
+
+
 def when(moment: datetime | None, zone: ZoneInfo) -> str:
     """A moment in the shop's zone; "-" for none."""
     return "-" if moment is None else f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S}"

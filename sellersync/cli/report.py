@@ -12,7 +12,7 @@ import typer
 from sellersync.domain.errors import BadInput
 from sellersync.domain.times import shop_day
 
-from .out import as_json, note
+from .out import as_json, note, waiting
 from .state import state_of
 
 
@@ -49,7 +49,7 @@ def report(
     )
 
     state = state_of(context)
-    with state.ledger() as (settings, ledger):
+    with state.ledger() as (settings, ledger), waiting("reading the day", quiet=state.json):
         zone, now = settings.shop.zone, ledger.clock.now()
         built = build(
             ledger,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from premises import SHELF, Premises
+from premises import SHELF, Premises, until
 
 from sellersync.sandbox.kit import Event
 
@@ -121,3 +124,40 @@ def test_looking_asks_no_channel(premises: Premises) -> None:
     premises.run("auth", "status")
     premises.run("report")
     assert {slug: len(shop.journal.entries(Event.REQUEST)) for slug, shop in premises.shops.items()} == before
+
+
+def test_a_bundle_tells_nothing_about_its_parts(premises: Premises) -> None:
+    """And a channel whose listings of one SKU differ is not believed."""
+    shop = premises.shops["toko"]
+    shop.add_product("PAKET", "Paket", price=90_000, stock=50)
+    premises.run("listings", "pull", "--channel", "toko", "--no-adopt")
+    premises.run("listings", "map", "toko", shop.products()[-1].remote_key, "KOPI-250=2", "TEKO-01")
+    answer = premises.json("stock", "count", "--from-channel", "toko", "--yes")
+    assert {row["sku"]: row["counted"] for row in answer["rows"]} == SHELF
+    shop.add_product("KOPI-250", "Kopi, hemat", price=45_000, stock=3)
+    premises.run("listings", "pull", "--channel", "toko")
+    answer = premises.json("stock", "count", "--from-channel", "toko", "--yes")
+    assert [row["sku"] for row in answer["rows"]] == ["TEKO-01"]
+
+
+def test_an_interrupted_command_gives_its_lease_back(premises: Premises) -> None:
+    premises.mounts["shopee"].latency_s = 20.0
+    command = [
+        sys.executable,
+        "-m",
+        "sellersync",
+        "sync",
+        "pull",
+        "--channel",
+        "shopee",
+        "--config",
+        str(premises.config),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as sync:
+        held = "SELECT 1 FROM lease WHERE name LIKE 'pull_orders:%' AND owner <> ''"
+        until(lambda: premises.query(held), what="the command's pull under way")
+        sync.send_signal(signal.SIGINT)
+        assert sync.wait(10) == 130
+        assert sync.stderr is not None
+        assert b"Traceback" not in sync.stderr.read()
+    assert premises.query(held) == []
