@@ -31,7 +31,8 @@ COMMAND = "sellersync auth login shopee"
 
 
 def store(bench: Bench, number: int, *, made_from: str) -> int | None:
-    fields = {"access": f"access-{number}", "refresh": f"refresh-{number}"}
+    fields: dict[str, Any] = {"access": f"access-{number}", "refresh": f"refresh-{number}", "issued_at": bench.now_ms()}
+    fields |= dict.fromkeys(("access_ends_at", "refresh_ends_at"))
     return bench.write(
         lambda session: tokens.store_pair(
             session,
