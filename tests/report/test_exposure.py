@@ -8,6 +8,8 @@ from sellersync.domain.listings import PushOutcome
 from sellersync.report import Report, build
 from sellersync.report.exposure import Sale, Sent, latency, measure
 from sellersync.report.model import Latency
+from sellersync.store import work
+from sellersync.store.ledger import Session
 
 from .bookkeeping import JAKARTA, Books, an_order, line, wib
 
@@ -125,3 +127,46 @@ def test_a_bundle_that_another_part_holds_down_needs_no_level(books: Books) -> N
     health = report_of(books).health
     assert health.exposed == Latency(35_000, 35_000, 35_000, 1)
     assert health.not_needed == 1
+
+
+def two_channels(books: Books) -> None:
+    for slug in ("shopee", "web"):
+        books.channel(slug)
+        books.listing(slug, f"{slug}-A", "A")
+    books.count("A", 50)
+    books.at(wib(20, 8)).push("web")
+
+
+def test_what_an_order_takes_later_is_no_part_of_its_first_sale(books: Books) -> None:
+    two_channels(books)
+    sold(books, 0)
+    books.push("web", seconds=2)
+    more = an_order("o0", wib(20, 9), [line("A", 3, key="shopee-A")], updated=wib(20, 11))
+    books.at(wib(20, 12)).order("shopee", more)
+    health = report_of(books).health
+    assert health.exposed == Latency(32_000, 32_000, 32_000, 1)
+    assert health.posted.max_ms == 0
+
+
+def test_a_run_that_waited_for_a_pull_proves_nothing(books: Books) -> None:
+    two_channels(books)
+    sold(books, 0)
+
+    def waited(session: Session) -> None:
+        run = work.start_run(session, "push_stock", books.channels["web"], now_ms=books.now_ms + 1)
+        work.end_run(session, run, "ok", now_ms=books.now_ms + 2, counts={"waiting_for_pull": 1})
+
+    books.ledger.write_now(waited)
+    health = report_of(books).health
+    assert (health.exposed.waiting, health.not_needed) == (1, 0)
+
+
+def test_orders_of_the_first_walk_are_no_sample(books: Books) -> None:
+    """They were placed before anything could be known of them."""
+    two_channels(books)
+    books.channel("lazada", walked=False)
+    books.listing("lazada", "lazada-A", "A")
+    books.at(wib(20, 10)).order("lazada", an_order("l1", wib(20, 8, 30), [line("A", 1, key="lazada-A")]))
+    books.channel("lazada", walked=True)
+    health = report_of(books).health
+    assert (health.heard.samples, health.exposed.samples, health.exposed.waiting) == (0, 0, 0)

@@ -46,6 +46,7 @@ def test_sales_of_a_day(books: Books) -> None:
     orders = report_of(books, date(2026, 11, 20), wib(21, 7)).orders
     assert orders.total == Sales(orders=4, cancelled=1, unpaid=1, units=5, goods=Amount(45_000, 0))
     assert [row.sales for row in orders.rows] == [orders.total]
+    assert orders.cancelled_from_before == 0, "what was placed and cancelled on one day is counted once"
 
 
 def test_an_unknown_price_is_counted_and_never_zero(books: Books) -> None:
