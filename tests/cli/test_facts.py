@@ -121,3 +121,8 @@ def test_docs_and_help_list_the_same_exit_codes(capsys: pytest.CaptureFixture[st
     out = capsys.readouterr().out
     for code, meaning in MEANING.items():
         assert re.search(rf"^ +{code.value} +{re.escape(meaning)}$", out, re.MULTILINE)
+
+
+def test_systemd_does_not_retry_a_bad_configuration() -> None:
+    unit = (Path(__file__).parents[2] / "systemd" / "sellersync.service").read_text("utf-8")
+    assert f"RestartPreventExitStatus={Code.INPUT.value}\n" in unit
