@@ -44,6 +44,8 @@ MISFIRE_GRACE_S = 3_600
 PRUNE_S = 86_400.0
 RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
+QUIET_COUNTS = frozenset({"unchanged", "reread", "read_back", "looked", "uncounted", "seen", "mapped", "unmapped"})
+"""Counts of a run that are no news."""
 YOUNG_OBJECTS_MAX = 50_000
 
 
@@ -131,7 +133,7 @@ class Trip:
         while True:
             self._again = False
             try:
-                await self._errand()
+                self._tell(await self._errand())
             except Held as held:
                 log.debug("%s: %s", self.name, held)
             except SellersyncError as failure:
@@ -142,6 +144,14 @@ class Trip:
                     await self._on_bug(f"{type(bug).__name__}: {bug}")
             if self.closing or not self._again:
                 return
+
+    def _tell(self, result: object) -> None:
+        """What a run did, for the log; trouble was logged where it happened."""
+        if isinstance(result, Run) and result.ok:
+            told = {name: number for name, number in result.counts.items() if name not in QUIET_COUNTS}
+            if told:
+                words = ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in sorted(told.items()))
+                log.info("%s: %s", self.name, words)
 
 
 class Daemon:
@@ -235,24 +245,23 @@ class Daemon:
 
     # -- the trips
 
-    async def _pull(self, shop: Shop) -> None:
+    async def _pull(self, shop: Shop) -> Run | None:
         if shop.id in self._unlisted:
             await self._first_listings(shop)
-        await pull_orders.run(self._world, shop)
-        await self._spread(shop)
+        return await self._spread(shop, await pull_orders.run(self._world, shop))
 
-    async def _push(self, shop: Shop) -> None:
-        await push_stock.run(self._world, shop)
-        await self._spread(shop)  # its fresh pull may have brought orders
+    async def _push(self, shop: Shop) -> Run | None:
+        return await self._spread(
+            shop, await push_stock.run(self._world, shop)
+        )  # its fresh pull may have brought orders
 
-    async def _track(self, shop: Shop) -> None:
-        await track_parcels.run(self._world, shop)
-        await self._spread(shop)
+    async def _track(self, shop: Shop) -> Run | None:
+        return await self._spread(shop, await track_parcels.run(self._world, shop))
 
-    async def _listings(self, shop: Shop) -> None:
-        if shop.id not in self._unlisted:
-            await pull_listings.run(self._world, shop)
-            await self._spread(shop)
+    async def _listings(self, shop: Shop) -> Run | None:
+        if shop.id in self._unlisted:
+            return None
+        return await self._spread(shop, await pull_listings.run(self._world, shop))
 
     async def _first_listings(self, shop: Shop) -> None:
         """A channel without listings has them read before its first orders. No SKU is made: that is a person's decision."""
@@ -260,7 +269,7 @@ class Daemon:
         if run is not None and run.ok:
             self._unlisted.discard(shop.id)
 
-    async def _spread(self, shop: Shop) -> None:
+    async def _spread(self, shop: Shop, run: Run | None) -> Run | None:
         """What a trip changed is passed on at once: new numbers to all channels, new orders of this channel to the couriers."""
         shelf, changed_ms = await self._world.ledger.read(partial(reads.pulse, channel_id=shop.id))
         if shelf > self._shelf_version:
@@ -270,6 +279,7 @@ class Daemon:
         if changed_ms > self._changed_ms.get(shop.id, 0):
             self._changed_ms[shop.id] = changed_ms
             self._trips[book_couriers.JOB, shop.id].kick()
+        return run
 
     async def _prune(self) -> None:
         before_ms = self._world.ledger.now_ms() - RUNS_KEPT_MS

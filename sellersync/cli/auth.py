@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import typer
 
 from sellersync.app import App
+from sellersync.clock import SystemClock
 from sellersync.connector.contract import Authoriser, Token
 from sellersync.domain.errors import BadInput, NotSupported
 from sellersync.jobs.tokens import TokenKeeper
@@ -53,7 +54,8 @@ def login(
     if state.json:
         as_json({"channel": channel, "shop": shop, "authorisation_ends": ends})
     else:
-        say(f"Authorised: {shop}" + (f", until {ends:%Y-%m-%d}." if ends else "."))
+        left = f", until {ends:%Y-%m-%d} ({(ends - SystemClock().now()).days} days)." if ends else "."
+        say(f"Authorised: {shop}{left}")
 
 
 def _redirected(address: str, challenge: str) -> dict[str, str]:
