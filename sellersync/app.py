@@ -21,7 +21,7 @@ from sellersync.domain.times import Clock
 from sellersync.jobs.tokens import TokenKeeper
 from sellersync.jobs.world import CourierAccount, Policy, Shop, World
 from sellersync.settings import Settings
-from sellersync.store import schema, work
+from sellersync.store import listings, schema, work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
 
@@ -145,6 +145,7 @@ def _register(session: Session, settings: Settings, ledger: Ledger) -> _Ids:
         work.set_locations(
             session, channels[slug], {remote: warehouses[code] for remote, code in channel.locations.items()}
         )
+        listings.resolve_locations(session, channels[slug], now_ms=now_ms)
     for slug, courier in settings.couriers.items():
         channels[slug] = work.ensure_channel(
             session,

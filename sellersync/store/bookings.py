@@ -97,7 +97,8 @@ def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: i
             "SELECT sales_order.id FROM sales_order WHERE channel_id = :c AND state IN ('ready', 'booked') AND problems = '' "
             "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id AND parcel.state NOT IN ('cancelled', 'failed')) "
             "AND NOT EXISTS (SELECT 1 FROM parcel_unit JOIN order_line ON order_line.id = parcel_unit.line_id "
-            "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) ORDER BY ship_by_ms, id LIMIT :n"
+            "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) "
+            "ORDER BY CASE WHEN ship_by_ms IS NULL THEN 1 ELSE 0 END, ship_by_ms, id LIMIT :n"
         ),
         {"c": channel_id, "n": limit},
     )
@@ -114,7 +115,7 @@ def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: i
             "AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) "
             "AND NOT EXISTS (SELECT 1 FROM order_line WHERE order_line.order_id = sales_order.id AND order_line.ours "
             "AND (order_line.recipe_id IS NULL OR order_line.warehouse_id IS NULL)) "
-            "ORDER BY parcel.ship_by_ms, parcel.id LIMIT :n"
+            "ORDER BY CASE WHEN parcel.ship_by_ms IS NULL THEN 1 ELSE 0 END, parcel.ship_by_ms, parcel.id LIMIT :n"
         ),
         {"c": channel_id, "n": limit},
     ).all()

@@ -96,3 +96,12 @@ def close_many(
     """Close several findings of a kind."""
     for subject in subjects:
         close_finding(session, kind, subject, now_ms=now_ms, channel_id=channel_id)
+
+
+def close_kind(session: Session, kind: str, *, now_ms: int, channel_id: int = NO_CHANNEL) -> int:
+    """Close every open finding of a kind. Returns how many."""
+    closed = session.execute(
+        text("UPDATE finding SET closed_ms = :now WHERE kind = :kind AND channel_id = :c AND closed_ms IS NULL"),
+        {"kind": kind, "c": channel_id, "now": now_ms},
+    )
+    return int(closed.rowcount)  # type: ignore[attr-defined]

@@ -202,6 +202,39 @@ def resolve_waiting(session: Session, channel_id: int, remote_key: str, recipe_i
     return len(order_ids)
 
 
+def resolve_locations(session: Session, channel_id: int, *, now_ms: int) -> int:
+    """Order lines that waited for their location to be mapped to a warehouse are posted, the earliest order first. Returns how many."""
+    rows = session.execute(
+        text(
+            "SELECT order_line.id, order_line.order_id, order_line.location, location_map.warehouse_id FROM order_line "
+            "JOIN sales_order ON sales_order.id = order_line.order_id JOIN location_map "
+            "ON location_map.channel_id = sales_order.channel_id AND location_map.location = order_line.location "
+            "WHERE sales_order.channel_id = :c AND order_line.warehouse_id IS NULL "
+            "ORDER BY sales_order.created_ms, sales_order.id, order_line.id"
+        ),
+        {"c": channel_id},
+    ).all()
+    if not rows:
+        return 0
+    places = {row.id: row.warehouse_id for row in rows}
+    order_ids = list(dict.fromkeys(row.order_id for row in rows))
+    works = load_works(session, order_ids)
+    for order_id in order_ids:
+        work = works[order_id]
+        for line in work.lines:
+            if line.id in places:
+                line.warehouse_id = places[line.id]
+                session.execute(
+                    text("UPDATE order_line SET warehouse_id = :w WHERE id = :i"),
+                    {"w": line.warehouse_id, "i": line.id},
+                )
+        post_orders(session, [work], now_ms=now_ms)
+        save_lines(session, work.lines)
+    for location in sorted({row.location for row in rows}):
+        close_finding(session, "unmapped_location", location, channel_id=channel_id, now_ms=now_ms)
+    return len(order_ids)
+
+
 _INSERT_LISTING = text(
     "INSERT INTO listing (channel_id, remote_key, seller_sku, title, variation, barcode, price, weight_g, active, managed, "
     "first_seen_ms, seen_ms) VALUES (:c, :k, :sku, :title, :variation, :barcode, :price, :weight, :active, :managed, :now, :now) "

@@ -13,7 +13,7 @@ from sellersync.domain.orders import Order
 from sellersync.domain.returns import CancellationState, RemoteCancellation, RemoteReturn, ReturnState
 from sellersync.domain.times import to_epoch_ms
 
-from .findings import close_finding, raise_finding
+from .findings import close_finding, close_kind, raise_finding
 from .ledger import Ledger
 from .orders import ChannelRules, Recorded, record_orders
 from .posting import in_list, load_works, post_orders, save_lines
@@ -187,9 +187,11 @@ def finish_walk(session: Session, channel_id: int, *, now_ms: int) -> bool:
 
 
 def accept_first_walk(session: Session, channel_id: int, *, now_ms: int) -> None:
-    """The unknown statuses of the first walk were named by a person (or there were none): pushes may begin."""
+    """A person has looked at what could not be read (or there was nothing): pushes may begin, and rows that could not be read at all
+    are no longer shown. Unreadable orders stay listed until they can be read."""
     note_first_walk(session, channel_id, now_ms=now_ms)
     close_finding(session, "first_walk_unclear", "channel", channel_id=channel_id, now_ms=now_ms)
+    close_kind(session, "row_unreadable", channel_id=channel_id, now_ms=now_ms)
 
 
 def new_epoch(session: Session, *, now_ms: int) -> int:
