@@ -31,9 +31,10 @@ from sellersync.domain.orders import (
 from sellersync.domain.stock import Component, Left
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
+from .adoption import adopt_parcels
 from .bulk import insert_many, run_many, select_in
 from .findings import close_many, open_subjects, raise_finding
-from .parcels import adopt_parcels, left_by_parcels, tidy_own_parcels
+from .parcels import left_by_parcels, tidy_own_parcels
 from .posting import (
     LineWork,
     OrderWork,

@@ -1,27 +1,24 @@
 """Parcels: rows of their own, many-to-many to units; a unit is in at most one live parcel (a partial unique index holds it).
 
-Parcels that the provider shows are adopted page by page; parcels that we must create ourselves (own site, providers that make a
-package only when shipment is arranged) come from `make_parcels`. Facts that a parcel tells about its units (they left the shelf)
+Parcels that the provider shows are adopted page by page (`adoption`); parcels that we must create ourselves (own site, providers that
+make a package only when shipment is arranged) come from `make_parcels`. Facts that a parcel tells about its units (they left the shelf)
 flow back into the order's sticky facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import insert, text
 from sqlmodel import Session
 
-from sellersync.domain.orders import Order, OrderState, UnitStage
+from sellersync.domain.orders import OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.stock import Left
 from sellersync.domain.times import to_epoch_ms
 
-from .bulk import insert_many, select_in
 from .findings import raise_finding
 from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
 from .tables import ParcelRow, ParcelUnit
@@ -41,18 +38,23 @@ _NOTHING_TO_SHIP = tuple(
 UnitKey = tuple[int, str]  # (line id, provider's unit id or "#n")
 
 
-def left_by_parcels(work: OrderWork, parcels: Iterable[RemoteParcel]) -> None:
-    """Units in a parcel that was picked up left the shelf, whatever the order itself says."""
+def left_by_parcels(work: OrderWork, parcels: Sequence[RemoteParcel]) -> None:
+    """Units in a parcel that was picked up left the shelf, whatever the order itself says.
+
+    The only live parcel of an order holds all of it where the provider lists no units.
+    """
     gone = [parcel for parcel in parcels if parcel.state.left_shelf]
     if not gone:
         return
+    whole = not gone[0].units and not gone[0].unit_keys and sum(parcel.state.live for parcel in parcels) == 1
     names = frozenset(key for parcel in gone for key in parcel.unit_keys)
     for line in work.lines:
         own, most = _can_have_left(work, line)
-        count = sum(
-            number for parcel in gone for key, number in parcel.units if not line.line.named and _is_line(line, key)
-        )
-        line.left = Left(max(line.left.count, min(count, most)), line.left.keys | (own & names))
+        count = sum(number for parcel in gone for key, number in parcel.units if is_line(line, key))
+        if whole:
+            count, names = most, names | own
+        counted = 0 if line.line.named else min(count, most)
+        line.left = Left(max(line.left.count, counted), line.left.keys | (own & names))
 
 
 def _can_have_left(work: OrderWork, line: LineWork) -> tuple[frozenset[str], int]:
@@ -67,143 +69,20 @@ def _can_have_left(work: OrderWork, line: LineWork) -> tuple[frozenset[str], int
     return frozenset(unit.key for unit in taken if unit.key), sum(unit.count for unit in taken)
 
 
-def _is_line(line: LineWork, key: str) -> bool:
+def is_line(line: LineWork, key: str) -> bool:
     return key == line.line.key or key in line.line.aliases
 
 
-@dataclass(slots=True)
-class _Known:
-    """Parcels that the ledger holds already, as far as a page may touch them."""
-
-    by_remote: dict[str, Any] = field(default_factory=dict)
-    by_order: dict[int, list[Any]] = field(default_factory=dict)
-    units: dict[int, dict[str, int]] = field(default_factory=dict)  # line id -> its live units -> parcel id
-
-
-def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]], *, now_ms: int) -> int:
-    """Bring the parcels that the provider shows for these orders into the ledger. Returns how many changed."""
-    items = [(work, order) for work, order in items if order.parcels]
-    if not items:
-        return 0
-    known = _load_known(session, channel_id, items)
-    updates: list[dict[str, Any]] = []
-    inserts: list[tuple[dict[str, Any], list[UnitKey]]] = []
-    unit_rows: list[dict[str, Any]] = []
-    for work, order in items:
-        for remote in order.parcels:
-            row = known.by_remote.get(remote.remote_id) or _own_candidate(known, work, remote)
-            if row is None:
-                row = {"channel_id": channel_id, "order_id": work.id, **_values(remote, now_ms), **_FIXED,
-                       "number": len(known.by_order.get(work.id, ())) + 1, "created_ms": now_ms}  # fmt: skip
-                known.by_order.setdefault(work.id, []).append(None)
-                units = _units_of(session, known, work, remote, -len(inserts) - 1, now_ms) if remote.state.live else []
-                inserts.append((row, units))
-                known.by_remote[remote.remote_id] = row
-                continue
-            if isinstance(row, dict):  # a combined package, first seen with another order of this very page
-                units = _units_of(session, known, work, remote, 0, now_ms) if remote.state.live else []
-                next(own for values, own in inserts if values is row).extend(units)
-                continue
-            if _differs(row, remote):
-                updates.append({"i": row.id, **_values(remote, now_ms)})
-                if not remote.state.live:
-                    session.execute(_FREE_UNITS, {"p": row.id})
-            if remote.state.live:
-                added = _units_of(session, known, work, remote, row.id, now_ms)
-                unit_rows.extend(
-                    {"parcel_id": row.id, "line_id": line, "unit_key": key, "live": True} for line, key in added
-                )
-    if updates:
-        session.connection().execute(_UPDATE_PARCEL, updates)
-    if inserts:
-        insert_many(session, _PARCEL, [values for values, _ in inserts])
-        orders = list({values["order_id"] for values, _ in inserts})
-        rows = select_in(session, "SELECT order_id, remote_id, id FROM parcel WHERE order_id IN", orders)
-        ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in sorted(rows)}
-        for values, units in inserts:
-            parcel_id = ids[values["order_id"], values["remote_id"]]
-            unit_rows.extend(
-                {"parcel_id": parcel_id, "line_id": line, "unit_key": key, "live": True} for line, key in units
-            )
-    insert_many(session, _UNIT, unit_rows)
-    return len(updates) + len(inserts)
-
-
-def _load_known(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]]) -> _Known:
-    known = _Known()
-    remote_ids = sorted({remote.remote_id for _, order in items for remote in order.parcels})
-    for row in select_in(session, "SELECT * FROM parcel WHERE channel_id = ? AND remote_id IN", remote_ids, channel_id):
-        known.by_remote[row.remote_id] = row
-    old = [work for work, _ in items if not work.new]
-    own = select_in(session, "SELECT * FROM parcel WHERE order_id IN", [work.id for work in old])
-    for row in sorted(own, key=lambda row: row.id):
-        known.by_order.setdefault(row.order_id, []).append(row)
-    lines = [line.id for work in old for line in work.lines]
-    for row in select_in(
-        session, "SELECT parcel_id, line_id, unit_key FROM parcel_unit WHERE live AND line_id IN", lines
-    ):
-        known.units.setdefault(row.line_id, {})[row.unit_key] = row.parcel_id
-    return known
-
-
-def _own_candidate(known: _Known, work: OrderWork, remote: RemoteParcel) -> Any:
-    """Our own parcel that the provider now shows under its number: same order, not yet named, sharing a unit (or the only one)."""
-    waiting = [
-        row
-        for row in known.by_order.get(work.id, ())
-        if row is not None and row.remote_id == "" and row.courier_channel_id is None and ParcelState(row.state).live
-    ]
-    if not waiting:
-        return None
-    names = set(remote.unit_keys)
-    for row in waiting:
-        held = {key for units in known.units.values() for key, parcel_id in units.items() if parcel_id == row.id}
-        if not names or held & names or not any(unit.key for line in work.lines for unit in line.line.units):
-            return row
-    return None
-
-
-def _units_of(
-    session: Session, known: _Known, work: OrderWork, remote: RemoteParcel, parcel_id: int, now_ms: int
-) -> list[UnitKey]:
-    """The units of this order that are in the remote parcel and not yet noted there; conflicts become a finding."""
-    added: list[UnitKey] = []
-    for line in work.lines:
-        held = known.units.setdefault(line.id, {})
-        for key in _wanted_units(line, remote, held, parcel_id):
-            holder = held.get(key)
-            if holder is None:
-                held[key] = parcel_id
-                added.append((line.id, key))
-            elif holder != parcel_id:
-                raise_finding(session, "unit_in_two_parcels", f"{remote.remote_id}", now_ms=now_ms,
-                              details={"parcel": remote.remote_id, "other_parcel": holder})  # fmt: skip
-    return added
-
-
-def _wanted_units(line: LineWork, remote: RemoteParcel, held: Mapping[str, int], parcel_id: int) -> list[str]:
-    """The units of a line that the remote parcel holds; counted ones as far as `parcel_id` does not hold enough of them yet."""
-    units = line.line.units
-    names = [unit.key for unit in units if unit.key]
-    if names:
-        return [name for name in names if name in remote.unit_keys] if remote.unit_keys or remote.units else names
-    if remote.units:
-        count = sum(number for key, number in remote.units if _is_line(line, key))
-    else:
-        count = sum(unit.count for unit in units if unit.stage is not UnitStage.CANCELLED)
-    missing = max(count - list(held.values()).count(parcel_id), 0)
-    free = (f"#{number}" for number in range(1, line.line.quantity + 1) if f"#{number}" not in held)
-    return list(islice(free, missing))
-
-
-def _differs(row: Any, remote: RemoteParcel) -> bool:
+def differs(row: Any, remote: RemoteParcel) -> bool:
+    """Does the provider show something else than the ledger's row of the parcel?"""
     return (row.state, row.remote_status, row.waybill, row.courier, row.pickup_code, row.remote_id) != (
         remote.state.value, remote.remote_status, remote.waybill or row.waybill, remote.courier or row.courier,
         remote.pickup_code or row.pickup_code, remote.remote_id,
     )  # fmt: skip
 
 
-def _values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
+def parcel_values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
+    """A parcel's columns as far as the provider tells them."""
     state = remote.state
     return {
         "remote_id": remote.remote_id,
@@ -221,7 +100,7 @@ def _values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
     }
 
 
-_FIXED = {"courier_channel_id": None, "adopted": True, "service": "", "why_chosen": "", "quoted": None, "charged": None,
+NOT_YET_KNOWN = {"courier_channel_id": None, "adopted": True, "service": "", "why_chosen": "", "quoted": None, "charged": None,
           "cod_amount": None, "routing_code": "", "tracked_ms": None}  # fmt: skip
 
 
@@ -231,14 +110,14 @@ def update_parcel(session: Session, parcel_id: int, remote: RemoteParcel, *, now
     Returns whether anything changed. `remote.remote_id` may be "" (unchanged).
     """
     row = session.execute(text("SELECT * FROM parcel WHERE id = :p"), {"p": parcel_id}).one()
-    values = _values(remote, now_ms)
+    values = parcel_values(remote, now_ms)
     values["remote_id"] = remote.remote_id or row.remote_id
     if ParcelState(row.state).left_shelf and not remote.state.left_shelf and remote.state is not ParcelState.PROBLEM:
         values["state"] = row.state  # an older view never takes goods back to the shelf
-    changed = _differs(row, remote)
-    session.connection().execute(_UPDATE_PARCEL, [{"i": parcel_id, **values}])
-    if not remote.state.live:
-        session.execute(_FREE_UNITS, {"p": parcel_id})
+    changed = differs(row, remote)
+    session.connection().execute(UPDATE_PARCEL, [{"i": parcel_id, **values}])
+    if not ParcelState(values["state"]).live:
+        session.execute(FREE_UNITS, {"p": parcel_id})
     if remote.state.left_shelf:
         note_left(session, parcel_id, left_ms=values["picked_up_ms"], now_ms=now_ms)
     return changed
@@ -248,11 +127,16 @@ def note_left(session: Session, parcel_id: int, *, left_ms: int, now_ms: int) ->
     """The parcel's units left the shelf: note the sticky fact and post it."""
     units = session.execute(
         text(
-            "SELECT order_line.order_id, parcel_unit.line_id, parcel_unit.unit_key FROM parcel_unit "
-            "JOIN order_line ON order_line.id = parcel_unit.line_id WHERE parcel_unit.parcel_id = :p"
+            "SELECT order_line.order_id, parcel_unit.line_id, parcel_unit.unit_key, parcel_unit.live FROM parcel_unit "
+            "JOIN order_line ON order_line.id = parcel_unit.line_id WHERE parcel_unit.parcel_id = :p "
+            "AND (parcel_unit.live OR NOT EXISTS (SELECT 1 FROM parcel_unit AS elsewhere WHERE elsewhere.live "
+            "AND elsewhere.line_id = parcel_unit.line_id AND elsewhere.unit_key = parcel_unit.unit_key))"
         ),
         {"p": parcel_id},
     ).all()
+    units = [
+        unit for unit in units if unit.live
+    ] or units  # one that was given up and left all the same took what it had
     if not units:
         return
     works = load_works(session, sorted({unit.order_id for unit in units}))
@@ -307,7 +191,7 @@ def make_parcels(session: Session, channel_id: int, order_ids: Sequence[int], *,
             insert(_PARCEL).returning(_PARCEL.c.id),
             {"channel_id": channel_id, "order_id": work.id, "number": order.parcels + 1, "state": ParcelState.READY.value,
              "remote_status": "", "remote_id": "", "waybill": "", "courier": "", "pickup_code": "", "ship_by_ms": order.ship_by_ms,
-             "created_ms": now_ms, **_FIXED, "adopted": False},
+             "created_ms": now_ms, **NOT_YET_KNOWN, "adopted": False},
         ).scalar_one()  # fmt: skip
         session.execute(
             insert(_UNIT),
@@ -354,7 +238,7 @@ def tidy_own_parcels(session: Session, works: Sequence[OrderWork], *, now_ms: in
         left = _trim(session, row.id, by_id[row.order_id])
         if left == 0 or row.order_state in _NOTHING_TO_SHIP:
             session.execute(_GIVE_UP, {"p": row.id, "now": now_ms})
-            session.execute(_FREE_UNITS, {"p": row.id})
+            session.execute(FREE_UNITS, {"p": row.id})
 
 
 def _trim(session: Session, parcel_id: int, work: OrderWork) -> int:
@@ -385,9 +269,9 @@ def _ms(instant: datetime | None) -> int | None:
     return None if instant is None else to_epoch_ms(instant)
 
 
-_FREE_UNITS = text("UPDATE parcel_unit SET live = FALSE WHERE parcel_id = :p")
+FREE_UNITS = text("UPDATE parcel_unit SET live = FALSE WHERE parcel_id = :p")
 _GIVE_UP = text("UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p")
-_UPDATE_PARCEL = text(
+UPDATE_PARCEL = text(
     "UPDATE parcel SET state = :state, remote_status = :remote_status, remote_id = :remote_id, "
     "waybill = CASE WHEN :waybill <> '' THEN :waybill ELSE waybill END, courier = CASE WHEN :courier <> '' THEN :courier ELSE courier END, "
     "pickup_code = CASE WHEN :pickup_code <> '' THEN :pickup_code ELSE pickup_code END, "
