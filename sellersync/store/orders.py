@@ -396,7 +396,8 @@ def _merge_known(
                 aliases.append({"i": state.id, "aliases": json.dumps(merged)})
             state.line = line
         for index, state in enumerate(work.lines):
-            if index not in seen and order.lines:
+            # In a version with unreadable parts a missing line may be one of them: it keeps what it holds (L7).
+            if index not in seen and order.lines and not order.problems:
                 _note_change(item, state.target_id, state.line, removed := _removed(state.line))
                 state.line = removed
         additions.extend(_new_line(item, line, rules, catalogue) for line in new_lines)
