@@ -34,7 +34,8 @@ def test_a_missing_line(ledger_url: str, tmp_path: Path, problems: tuple[str, ..
                 stock.ensure_sku(session, key, now_ms=1)
                 session.execute(
                     orders.text(
-                        "INSERT INTO listing (channel_id, remote_key, seller_sku, title, variation, barcode, active, managed, first_seen_ms, seen_ms) "
+                        "INSERT INTO listing (channel_id, remote_key, seller_sku, title, variation, barcode, active, managed, "
+                        "first_seen_ms, seen_ms) "
                         "VALUES (:c, :k, :k, '', '', '', TRUE, TRUE, 1, 1)"
                     ),
                     {"c": channel, "k": key},
