@@ -182,15 +182,14 @@ class LazadaApi:
             "delivery_type": "dropship",
             "shipping_allocate_type": "TFS",
         }
-        data = await self._fulfil("/order/fulfill/pack", {"packReq": _json(request)}, reference=reference)
-        orders = rows_of(data.get("pack_order_list"), where="pack_order_list")
-        return [row for order in orders for row in rows_of(order.get("order_item_list"), where="order_item_list")]
+        return await self._fulfil("/order/fulfill/pack", {"packReq": _json(request)}, _packed_rows, reference=reference)
 
     async def ready_to_ship(self, package_id: str, *, reference: str) -> list[Mapping[str, Any]]:
         """`/order/package/rts` for one package; gives the package rows, each with its own `item_err_code`."""
         request = {"packages": [{"package_id": package_id}]}
-        data = await self._fulfil("/order/package/rts", {"readyToShipReq": _json(request)}, reference=reference)
-        return rows_of(data.get("packages"), where="packages")
+        return await self._fulfil(
+            "/order/package/rts", {"readyToShipReq": _json(request)}, _package_rows, reference=reference
+        )
 
     async def print_awb(self, package_id: str) -> str:
         """`/order/package/document/get` (PrintAWB) in PDF mode: the link, which lives ten minutes."""
@@ -255,10 +254,20 @@ class LazadaApi:
 
         return await with_token(self._context.tokens, call)
 
-    async def _fulfil(self, path: str, business: Mapping[str, str], *, reference: str) -> Mapping[str, Any]:
+    async def _fulfil(
+        self,
+        path: str,
+        business: Mapping[str, str],
+        rows: Callable[[Mapping[str, Any]], list[Mapping[str, Any]]],
+        *,
+        reference: str,
+    ) -> list[Mapping[str, Any]]:
+        """Send a fulfilment step and read its rows; an answer that does not say what became of it is `Uncertain`."""
         answer = await self._write(path, business, reference=reference, fresh=True)
         try:
-            return _result_data(answer, path)
+            if not text(answer.result.get("success")):
+                raise Unrecognised("the answer does not say whether it succeeded", f"keys {sorted(answer.result)}")
+            return rows(_result_data(answer, path))
         except Unrecognised as unreadable:
             raise Uncertain(reference, f"{path}: unreadable answer: {unreadable}") from None
 
@@ -300,7 +309,8 @@ class LazadaApi:
 
     def _refusal(self, answer: Answer, path: str, *, read: bool) -> SellersyncError:
         """The error for an envelope whose code is not success."""
-        code, why = answer.code, answer.message or "no reason given"
+        redact = self._context.wire.redact  # a proxy's page may repeat our request
+        code, why = redact(answer.code), redact(answer.message) or "no reason given"
         if code in TOKEN_DEAD:
             return TokenDead(f"{path}: {code}")
         if code in SELLER_MUST_ACT:
@@ -318,6 +328,15 @@ class LazadaApi:
         return (
             Temporary(f"{path}: unknown code {code!r}: {why}") if read else Unrecognised(f"{path}: code {code!r}", why)
         )
+
+
+def _packed_rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    orders = rows_of(data.get("pack_order_list"), where="pack_order_list")
+    return [row for order in orders for row in rows_of(order.get("order_item_list"), where="order_item_list")]
+
+
+def _package_rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return rows_of(data.get("packages"), where="packages")
 
 
 def _json(value: object) -> str:

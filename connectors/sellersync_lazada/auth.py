@@ -133,6 +133,7 @@ class LazadaAuthoriser(Authoriser):
     async def refresh(self, token: Token) -> bytes:
         if not token.refresh:
             raise AuthNeeded("Lazada gave a token that cannot be renewed", todo=AUTHORISE_AGAIN)
+        self._wire.redact.add(token.refresh)
         return await self._token_call(TOKEN_REFRESH, {"refresh_token": token.refresh}, what="token refresh")
 
     async def _token_call(self, path: str, business: Mapping[str, str], *, what: str) -> bytes:
@@ -165,7 +166,7 @@ class LazadaAuthoriser(Authoriser):
             raise Unrecognised("token answer without a JSON body", "") from None
         code = text(body.get("code"))
         if code != "0":
-            _refuse_grant(code, text(body.get("message")))
+            _refuse_grant(self._wire.redact(code), self._wire.redact(text(body.get("message"))))
         access = text(body.get("access_token"))
         if not access:
             raise Unrecognised("token answer without an access token", f"keys {sorted(body)}")

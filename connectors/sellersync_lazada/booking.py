@@ -143,8 +143,8 @@ async def _after_refusal(
 ) -> Arranged:
     """No row succeeded. Where the state forbade the step, reading tells whether it had been done before."""
     request = arrangement.request
-    if not rows:
-        raise Uncertain(request.reference, f"{arrangement.step}: an answer without rows")
+    if not rows or not all(text(row.get("item_err_code")) for row in rows):
+        raise Uncertain(request.reference, f"{arrangement.step}: an answer that does not tell what became of each item")
     refusal = _refusal_of(rows[0], arrangement)
     if not any(text(row.get("item_err_code")) in ROW_DONE for row in rows):
         raise refusal

@@ -81,6 +81,7 @@ class LazadaSandbox(LazadaMarket):
             "remote_shop_id": self.seller_id,
             "base_url": f"{root}/rest",
             "auth_base_url": f"{root}/rest",
+            "booking_read_lag_s": max(60, self.switches["read_lag_s"]),
         }
 
     def first_grant(self) -> bytes:

@@ -136,6 +136,7 @@ class ShopeeAuthoriser(Authoriser):
         return await self._token_call(EXCHANGE_PATH, body, what="code exchange")
 
     async def refresh(self, token: Token) -> bytes:
+        self._wire.redact.add(token.refresh)
         body = {"refresh_token": token.refresh, "shop_id": int(self._settings.remote_shop_id)}
         return await self._token_call(REFRESH_PATH, body, what="token refresh")
 
@@ -148,7 +149,7 @@ class ShopeeAuthoriser(Authoriser):
             raise Unrecognised("token answer of another shape", "(withheld)")
         code = str(answer.get("error") or "").strip()
         if code:
-            _refuse_grant(code, str(answer.get("message") or ""))
+            _refuse_grant(self._wire.redact(code), self._wire.redact(str(answer.get("message") or "")))
         access, refresh = answer.get("access_token"), answer.get("refresh_token")
         if not (isinstance(access, str) and access and isinstance(refresh, str) and refresh):
             raise Unrecognised("token answer without a pair", f"keys {sorted(answer)}")
@@ -209,7 +210,7 @@ def _access_end(expire_in: object, now: datetime) -> datetime:
 
 
 def _refuse_grant(code: str, message: str) -> None:
-    """Raise what a refused exchange or refresh asks for. The provider's text names no token."""
+    """Raise what a refused exchange or refresh asks for."""
     text = message.lower()
     if code in GRANT_LATER or (code == "error_param" and ("timestamp" in text or "not from gateway" in text)):
         raise Temporary(f"Shopee could not answer the token call: {code}")

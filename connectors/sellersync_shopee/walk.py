@@ -18,6 +18,8 @@ Json = dict[str, Any]
 PAGES_PER_WINDOW_MAX = 1_000
 RETURN_PAGES_MAX = 50
 EMPTY_PAGES_MAX = 5
+CLOCK_GAP_MAX = timedelta(seconds=60)
+"""A window planned on a clock that turns out to lag by more is not the last one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +36,18 @@ class ListPage:
 async def order_pages(
     api: ShopeeApi, since: datetime, *, overlap: timedelta, provider_clock: Callable[[], datetime]
 ) -> AsyncIterator[ListPage]:
-    """All pages of orders changed since `since`, oldest window first; each window reaches back by `overlap`."""
+    """All pages of orders changed since `since`, oldest window first; each window reaches back by `overlap`.
+
+    A clock that was never corrected may lie before `since`: the first answer corrects it, and the walk goes on to the present.
+    """
     while True:
-        asked_at = provider_clock()
+        asked_at = max(provider_clock(), since)
         start = since - overlap
         end = min(start + timedelta(seconds=ORDER_WINDOW_S_MAX), asked_at + timedelta(seconds=1))
-        last = end > asked_at
         closes = min(end, asked_at)
         async for page in _order_window(api, int(start.timestamp()), int(end.timestamp()), closes):
             yield page
-        if last:
+        if end > asked_at and provider_clock() - asked_at < CLOCK_GAP_MAX:
             return
         since = closes
 

@@ -114,7 +114,7 @@ class TokopediaAuthoriser(Authoriser):
 
     def _read_pair(self, data: Any, now: datetime, previous: Token | None) -> Token:
         try:
-            access, refresh = str(data["access_token"]), str(data["refresh_token"])
+            access, refresh = _filled(data["access_token"]), _filled(data["refresh_token"])
             access_ends = _end(data["access_token_expire_in"], now)
             refresh_ends = _end(data["refresh_token_expire_in"], now)
         except (KeyError, TypeError, ValueError, OverflowError):
@@ -139,6 +139,13 @@ class TokopediaAuthoriser(Authoriser):
                 "scopes": ",".join(str(scope) for scope in data.get("granted_scopes") or ()),
             },
         )
+
+
+def _filled(value: Any) -> str:
+    """A token. Raises `ValueError` for anything else than text."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("no token")
+    return value.strip()
 
 
 def _end(value: Any, now: datetime) -> datetime:
