@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import time
 from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -21,8 +22,20 @@ class _JumpingSelector(selectors.BaseSelector):
     def __init__(self) -> None:
         self._inner = selectors.DefaultSelector()
         self.seconds = 0.0
+        self.longest_block_s = 0.0
+        self.excused_s = 0.0
+        self._left_at = time.monotonic()
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        block_s = time.monotonic() - self._left_at - self.excused_s
+        self.longest_block_s = max(self.longest_block_s, block_s)
+        self.excused_s = 0.0
+        try:
+            return self._ready(timeout)
+        finally:
+            self._left_at = time.monotonic()
+
+    def _ready(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._inner.select(0)
         if ready:
             return ready
@@ -56,6 +69,15 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jumping.seconds
+
+    def longest_block_s(self) -> float:
+        """The longest time, in real seconds, for which one turn of the loop kept all others waiting; asking starts anew."""
+        longest, self._jumping.longest_block_s = self._jumping.longest_block_s, 0.0
+        return longest
+
+    def excuse(self, seconds: float) -> None:
+        """Real time of this turn that is not the fault of what is measured (a simulator's work)."""
+        self._jumping.excused_s += seconds
 
 
 class VirtualClock:

@@ -20,6 +20,7 @@ from .bench import Bench, build_bench
 
 NOT_OFFERED = "not offered: "
 NO_HAND = "the simulator has no hand for it: "
+BENCH_ARGUMENTS = ("switches", "skew_s")
 
 SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "many": ([130], [230]),  # orders on more than one page
@@ -37,7 +38,7 @@ def not_offered(reason: str) -> NoReturn:
 def on_bench(**options: Any) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., None]]:
     """Run `async def test(self, bench, ...)` in virtual time on a fresh bench.
 
-    `options` go to `build_bench`. Parametrised arguments come after `bench`; one called `switches` goes to the bench as well.
+    `options` go to `build_bench`. Parametrised arguments come after `bench`; those of `BENCH_ARGUMENTS` go to the bench as well.
     """
 
     def decorate(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
@@ -45,8 +46,7 @@ def on_bench(**options: Any) -> Callable[[Callable[..., Awaitable[None]]], Calla
 
         def run(self: Conformance, **arguments: Any) -> None:
             bench_options = dict(options)
-            if "switches" in arguments:
-                bench_options["switches"] = arguments["switches"]
+            bench_options |= {name: value for name, value in arguments.items() if name in BENCH_ARGUMENTS}
 
             async def body() -> None:
                 bench = build_bench(self.bench_class, self.provider, settings=self.settings, **bench_options)

@@ -76,7 +76,9 @@ class Bench(Generic[C, S]):
 
 
 class ChannelBench(Bench[Channel, MarketplaceSimulator]):
-    """The moves of a channel's tests."""
+    """The moves of a channel's tests. `steps`: how many steps a shipment has, once that was found out."""
+
+    steps: int | None = None
 
     # -- the shop and its buyers
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +13,7 @@ import httpx
 
 from sellersync.domain.times import Clock
 from sellersync.sandbox.kit import Entry, Event, Simulator
+from sellersync.testing.virtual import VirtualLoop
 
 JsonPath = tuple[str | int, ...]
 Edit = Callable[[httpx.Request, httpx.Response], httpx.Response]
@@ -40,7 +42,7 @@ class Tap(httpx.AsyncBaseTransport):
     """A transport that asks the simulator and remembers everything.
 
     `edits` change replies on their way back; `stall_s` lets the connector wait for each answer; `outstanding` counts requests and
-    bodies that are still open; `simulator_busy_s` is the real time spent in the simulator.
+    bodies that are still open.
     """
 
     def __init__(self, sim: Simulator, clock: Clock) -> None:
@@ -51,7 +53,6 @@ class Tap(httpx.AsyncBaseTransport):
         self.before: list[Callable[[httpx.Request], None]] = []
         self.stall_s = 0.0
         self.outstanding = 0
-        self.simulator_busy_s = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         await request.aread()
@@ -69,17 +70,19 @@ class Tap(httpx.AsyncBaseTransport):
     def _answer(self, request: httpx.Request) -> httpx.Response:
         for look in self.before:
             look(request)
-        seen = len(self.sim.journal.entries())
         begun = time.monotonic()
+        seen = len(self.sim.journal.entries())
         answer: httpx.Response | None = None
         try:
             answer = self.sim.handle(request)
             for edit in self.edits:
                 answer = edit(request, answer)
         finally:
-            self.simulator_busy_s += time.monotonic() - begun
             effects = tuple(self.sim.journal.entries()[seen:])
             self.calls.append(Call(request, answer, self.clock.monotonic(), effects))
+            loop = asyncio.get_running_loop()
+            if isinstance(loop, VirtualLoop):
+                loop.excuse(time.monotonic() - begun)
         return answer
 
     def named(self, name: tuple[str, str]) -> list[Call]:
