@@ -136,11 +136,11 @@ def box_around(items: Sequence[ParcelItem], *, side_cm: int) -> Box:
     sizes = [(one.length_cm or side_cm, one.width_cm or side_cm, one.height_cm or side_cm) for one in items]
     counts = [one.quantity for one in items]
     boxes = []
-    for stacked in range(3):
+    for stacked in (2, 1, 0):
         box = [max(size[axis] for size in sizes) for axis in range(3)]
         box[stacked] = sum(size[stacked] * count for size, count in zip(sizes, counts, strict=True))
         boxes.append(box)
-    length, width, height = min(boxes, key=lambda box: box[0] * box[1] * box[2])
+    length, width, height = min(boxes, key=lambda box: (box[0] * box[1] * box[2], max(box)))
     actual = sum(one.weight_g * one.quantity for one in items)
     return Box(max(actual, -(-length * width * height // GRAMS_PER_CM3_DIVISOR)), length, width, height)
 

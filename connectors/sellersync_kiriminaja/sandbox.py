@@ -232,7 +232,7 @@ class KiriminAjaSandbox(CourierSimulator):
         order_ids = [package["order_id"] for package in packages]
         if len(set(order_ids)) < len(order_ids):
             raise self._invalid("request_pickup", "The order_id field has a duplicate value.")
-        if self.switches["repeated_order_id"] == "refused" and any(one in self._used_order_ids for one in order_ids):
+        if self.switches["repeated_order_id"] == "refused" and any(self._taken(one) for one in order_ids):
             raise self._invalid("request_pickup", "The packages.0.order_id has already been taken.")
         method = self._charge(body, packages)
         paid = method == "credit" or self.terms or all(package["cod"] for package in packages)
@@ -342,8 +342,10 @@ class KiriminAjaSandbox(CourierSimulator):
     def _refund(self, parcel: Parcel) -> None:
         self.balance += parcel.paid_from_balance
         parcel.paid_from_balance = 0
-        if self.switches["cancelled_frees_order_id"]:
-            self._used_order_ids.pop(parcel.order_id, None)
+
+    def _taken(self, order_id: str) -> bool:
+        parcel = self._depot.parcels.get(self._used_order_ids.get(order_id, ""))
+        return parcel is not None and not (parcel.code == 300 and self.switches["cancelled_frees_order_id"])
 
     def _by_awb(self, awb: str) -> Parcel | None:
         return next((parcel for parcel in self._depot.parcels.values() if awb and parcel.awb == awb), None)
