@@ -13,7 +13,7 @@ from sqlalchemy import insert, text
 from sqlmodel import Session
 
 from sellersync.domain.errors import LeaseLost
-from sellersync.domain.orders import Buyer
+from sellersync.domain.orders import Buyer, OrderState
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import from_epoch_ms
 
@@ -293,7 +293,16 @@ def settle_booked(
     cod_amount: int | None = None,
 ) -> None:
     """The booking exists: settle the claim and bring the parcel to what the provider shows."""
-    parcel_id = session.execute(text("SELECT parcel_id FROM claim WHERE id = :i"), {"i": claim_id}).scalar_one()
+    row = session.execute(
+        text(
+            "SELECT parcel.id, parcel.number, sales_order.remote_id, sales_order.state FROM claim "
+            "JOIN parcel ON parcel.id = claim.parcel_id JOIN sales_order ON sales_order.id = parcel.order_id WHERE claim.id = :i"
+        ),
+        {"i": claim_id},
+    ).one()
+    parcel_id: int = row.id
+    if row.state == OrderState.CANCELLED.value:  # cancelled while the call was under way
+        raise_finding(session, "cancelled_but_booked", f"{row.remote_id}/{row.number}", now_ms=now_ms)
     session.execute(
         text(
             "UPDATE claim SET state = 'booked', settled_ms = :now, booking_id = :b, detail = '' WHERE id = :i AND state <> 'booked'"
