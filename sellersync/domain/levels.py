@@ -20,9 +20,10 @@ class TargetFacts:
 
     `sellable`: lowest over the target's listings of the sum over warehouses of what can be made of the available components; `None`
     when a component was never counted there or no listing is mapped. `held_outside`: units of the channel's own open orders that the
-    channel keeps from other buyers outside its number. `pot`: units that buyers can take beside the number, `None` when unread or
-    stale. `caused`: a sale, count or adjustment touched it since the last acknowledged level. `wanted_at`: when the ledger last
-    changed what decides the level. `blind_buffer`: units that blind channels probably sold meanwhile.
+    channel keeps from other buyers outside its number. `pot`: units that buyers could take beside the number when it was last read,
+    `None` when it never was; `pot_stale`: that was too long ago to raise on. `caused`: a sale, count or adjustment touched it since the
+    last acknowledged level. `wanted_at`: when the ledger last changed what decides the level. `blind_buffer`: units that blind channels
+    probably sold meanwhile.
     """
 
     target_id: int
@@ -32,6 +33,7 @@ class TargetFacts:
     acked: int | None = None
     held_outside: int = 0
     pot: int | None = 0
+    pot_stale: bool = False
     pot_inside: bool = False
     buffer: int = 0
     floor: int | None = None
@@ -131,10 +133,10 @@ def _decide(facts: TargetFacts, policy: PushPolicy, fresh: bool, draft: _Draft) 
     if level is None:
         draft.uncounted.append(facts.target_id)
         return
+    expected = facts.expected
     if facts.floor is not None and level < facts.floor:
         draft.below_floor.append((facts.target_id, level))
-        level = facts.floor
-    expected = facts.expected
+        level = facts.floor if expected is None else min(facts.floor, expected)  # a floor never raises what is shown
     if expected is not None and level > expected:
         level = max(expected, level - facts.blind_buffer)
     if level == expected:
@@ -144,9 +146,10 @@ def _decide(facts: TargetFacts, policy: PushPolicy, fresh: bool, draft: _Draft) 
         return
     decision = Decision(facts.target_id, facts.key, level, expected, facts.wanted_at, facts.version)
     lowers = expected is not None and level < expected
+    pot_known = facts.pot_inside or (facts.pot is not None and not facts.pot_stale)
     if lowers and not policy.can_decrease:
         draft.undecreasable.append(decision)
-    elif lowers or (fresh and (facts.pot is not None or facts.pot_inside)):
+    elif lowers or (fresh and pot_known):
         draft.send.append(decision)
     else:
         draft.need_pull.append(decision)
