@@ -46,7 +46,7 @@ RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
 QUIET_COUNTS = frozenset({"unchanged", "reread", "read_back", "looked", "uncounted", "seen", "mapped", "unmapped"})
 """Counts of a run that are no news."""
-YOUNG_OBJECTS_MAX = 50_000
+YOUNG_OBJECTS_MAX = 10_000
 
 
 def run(settings: Settings) -> int:

@@ -198,3 +198,11 @@ def test_the_daemon_loads_nothing_that_it_does_not_need() -> None:
     )
     for heavy in ("alembic", "typer", "jinja2", "babel", "uvicorn"):  # httpx itself loads rich where it is installed
         assert f"'{heavy}'" not in done.stdout
+
+
+def test_the_command_line_keeps_out_what_httpx_would_load() -> None:
+    code = (
+        "import sys, sellersync.cli; print('rich' in sys.modules, 'pygments' in sys.modules, 'alembic' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"] * 3
