@@ -37,12 +37,14 @@ PAGES_MAX = 2_000
 MORE_PAGES_MAX = 20
 THROTTLED_WAIT_S = 2.0  # when a throttled answer does not tell its points
 WAIT_S_MAX = 60.0
+WAIT_MARGIN_S = 0.25  # points are told in whole numbers
 
 REFUSED_CODES = frozenset(
     {
         "BAD_REQUEST",
         "INVALID_FIELD_ARGUMENTS",
         "INVALID_VARIABLE",
+        "MAX_COST_EXCEEDED",
         "MAX_INPUT_SIZE_EXCEEDED",
         "argumentLiteralsIncompatible",
         "argumentNotAccepted",
@@ -164,6 +166,10 @@ class Api:
             for fulfilment in order.get("fulfillments") or ():
                 if isinstance(fulfilment, dict):
                     await self._rest(fulfilment, "fulfillmentLineItems", queries.MORE_FULFILMENT_LINES, "fulfillment")
+            work = order.get("fulfillmentOrders")
+            for place in (work.get("nodes") or ()) if isinstance(work, dict) else ():
+                if isinstance(place, dict):
+                    await self._rest(place, "lineItems", queries.MORE_WORK_LINES, "fulfillmentOrder")
         return page
 
     async def _rest(self, owner: Row, name: str, document: str, root: str) -> None:
@@ -292,10 +298,10 @@ class Api:
             raise Unrecognised(f"{what}: errors of another kind", type(errors).__name__)
         for error in errors:
             code = _code(error)
-            message = str(error.get("message", ""))[:200]
+            message = self._wire.redact(str(error.get("message", ""))[:200])
             if code == "THROTTLED":
                 raise self._wire.rate_limited(f"{what}: out of points", _refill_s(body))
-            if code == "MAX_COST_EXCEEDED":
+            if code == "MAX_COST_EXCEEDED" and not write:
                 raise TooDear(f"{what}: {message}")
             if code == "ACCESS_DENIED":
                 if _field_only(error, data):
@@ -333,7 +339,8 @@ def _refill_s(body: Mapping[str, Any]) -> float | None:
         cost = body["extensions"]["cost"]
         status = cost["throttleStatus"]
         missing = float(cost["requestedQueryCost"]) - float(status["currentlyAvailable"])
-        return min(max(missing / float(status["restoreRate"]), 0.0), WAIT_S_MAX)
+        wait_s = missing / float(status["restoreRate"])
+        return min(wait_s + WAIT_MARGIN_S, WAIT_S_MAX) if wait_s > 0.0 else 0.0
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return THROTTLED_WAIT_S if body.get("errors") else None
 

@@ -36,6 +36,8 @@ GRANT_REFUSALS: Mapping[str, str] = {
     "unsupported_grant_type": "Make the app in the Dev Dashboard: only such apps may ask with id and secret alone.",
 }
 """Codes of a refused token call (seen in public reports, 2026) -> what the seller does."""
+MARK = "client-credentials:"
+_CODE = re.compile(r"[a-z_]{1,60}")
 _OAUTH_PAGE = re.compile(rb"Oauth error ([a-z_]+)")
 
 
@@ -54,8 +56,8 @@ def webhook_is_genuine(raw_body: bytes, signature: str, secrets: Iterable[str]) 
 class ShopifyAuthoriser(Authoriser):
     """There is no consent page and no refresh token: `exchange` and `refresh` are the same question.
 
-    `Token.refresh` is only a mark that this grant can be had again; it differs for every grant, so that an answer kept in a journal
-    is never taken for the answer to a later question.
+    `Token.refresh` is only a mark that this grant can be had again with the app's own keys; it differs for every grant, so that an
+    answer kept in a journal is never taken for the answer to a later question.
     """
 
     rotating = False
@@ -76,6 +78,8 @@ class ShopifyAuthoriser(Authoriser):
         return await self._ask()
 
     async def refresh(self, token: Token) -> bytes:
+        if not token.refresh.startswith(MARK):
+            raise AuthNeeded("the stored token was not had with the app's own keys", todo=CHECK_APP)
         return await self._ask()
 
     async def _ask(self) -> bytes:
@@ -103,17 +107,20 @@ class ShopifyAuthoriser(Authoriser):
 
     def read_grant(self, raw: bytes, *, now: datetime, previous: Token | None) -> Token:
         body = _grant_body(raw)
-        refusal = str(body.get("error") or "")
-        if refusal:
+        if body.get("error"):
+            told = str(body["error"])
+            refusal = told if _CODE.fullmatch(told) else "for a reason that is no code"
             raise AuthNeeded(f"Shopify refused a token ({refusal})", todo=GRANT_REFUSALS.get(refusal, CHECK_APP))
-        access, life_s = body.get("access_token"), body.get("expires_in")
-        if not isinstance(access, str) or not access:
+        given, life_s = body.get("access_token"), body.get("expires_in")
+        access = given.strip() if isinstance(given, str) else ""
+        if not access:
             raise Unrecognised("token answer without an access token", f"keys {sorted(body)}")
         if type(life_s) is not int or life_s <= 0:
             raise Unrecognised("token answer without a lifetime", repr(life_s))
+        self._wire.redact.add(access)
         return Token(
             access=access,
-            refresh=f"client-credentials:{to_epoch_ms(now)}:{hashlib.sha256(access.encode()).hexdigest()[:16]}",
+            refresh=f"{MARK}{to_epoch_ms(now)}:{hashlib.sha256(access.encode()).hexdigest()[:16]}",
             access_ends_at=now + timedelta(seconds=life_s),
             issued_at=now,
             remote_shop_id=self._settings.remote_shop_id,

@@ -18,7 +18,8 @@ import httpx
 
 from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, Refusal, SoldOut
 
-from .sandbox_graphql import GraphQLError, Parser, Request, size_cost
+from .sandbox_document import GraphQLError, Parser
+from .sandbox_graphql import Request, size_cost
 from .sandbox_root import Root
 from .sandbox_schema import SCHEMA
 from .sandbox_shop import BANK_GATEWAY, CARD_GATEWAY, COD_GATEWAY, Item, Level, Shop, ShopOrder

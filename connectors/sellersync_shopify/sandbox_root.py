@@ -10,7 +10,8 @@ from typing import Any
 
 from sellersync.sandbox.kit import Event
 
-from .sandbox_graphql import Connection, GraphQLError, Request, Selection
+from .sandbox_document import GraphQLError, Selection
+from .sandbox_graphql import Connection, Request
 from .sandbox_rows import (
     Row,
     fulfilment_row,
@@ -195,7 +196,7 @@ class Root:
         seen: set[tuple[str, str]] = set()
         for index, row in enumerate(input["quantities"]):
             path = ["quantities", str(index)]
-            found = self._checked(row, path, seen)
+            found = self._checked(row, path, seen, on_hand=input["name"] == "on_hand")
             if isinstance(found, tuple):
                 good.append(found)
             elif found is not None:
@@ -213,7 +214,9 @@ class Root:
         group = {"id": gid("InventoryAdjustmentGroup", self.shop.next_id()), "changes": changes} if good else None
         return {"inventoryAdjustmentGroup": group, "userErrors": errors}
 
-    def _checked(self, row: Row, path: list[str], seen: set[tuple[str, str]]) -> tuple[Item, str, int] | Row | None:
+    def _checked(
+        self, row: Row, path: list[str], seen: set[tuple[str, str]], *, on_hand: bool
+    ) -> tuple[Item, str, int] | Row | None:
         """The write, a refusal, or `None` for a row that is passed over in silence."""
         item = self.shop.items.get(_number_or_0(row["inventoryItemId"], "InventoryItem"))
         location = str(_number_or_0(row["locationId"], "Location"))
@@ -238,10 +241,11 @@ class Root:
             text = "The specified inventory item is not stocked at the location."
             return _user_error("ITEM_NOT_STOCKED_AT_LOCATION", text, [*path, "locationId"])
         expected = row["changeFromQuantity"]
-        if expected is not None and expected != item.levels[location].available:
+        level = item.levels[location]
+        if expected is not None and expected != (level.on_hand if on_hand else level.available):
             text = "The changeFromQuantity argument no longer matches the persisted quantity."
             return _user_error("CHANGE_FROM_QUANTITY_STALE", text, [*path, "changeFromQuantity"])
-        return item, location, row["quantity"]
+        return item, location, row["quantity"] - (level.committed if on_hand else 0)
 
     def _change(self, name: str, delta: int, item: Item, location: str) -> Row:
         """The number after the change comes as null, as in the reference's own example."""

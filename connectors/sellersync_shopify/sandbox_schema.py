@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .sandbox_graphql import Schema
+from .sandbox_document import Schema
 
 TEXT = """
 type Query {
