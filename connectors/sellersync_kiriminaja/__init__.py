@@ -29,16 +29,18 @@ from sellersync.connector.contract import (
 from sellersync.domain.errors import RateLimited, RejectClass, Rejected, Temporary, Uncertain
 from sellersync.domain.parcels import ParcelState
 
-from . import mapping
+from . import mapping, rates
 from .api import CANCEL_REASON_LENGTH_MAX, CANCEL_REASON_LENGTH_MIN, Api, CancelArguments, PinRefused, Refused
 from .auth import authorization
 from .checks import REFERENCE_LENGTH_MAX, refuse_bad_booking, refuse_bad_quote
 from .districts import Districts
-from .mapping import Offer
+from .rates import Json, Offer
 
 log = logging.getLogger("sellersync.kiriminaja")
 
 SANDBOX_HOST = "tdev.kiriminaja.com"
+READ_LAG_S = 60.0  # until tracking knows a new booking (unconfirmed)
+PREPARE_S_MAX = 30.0  # for the reads before a booking: a booking sent late could meet its own settling
 
 
 class KiriminAjaSettings(ConnectorSettings):
@@ -89,7 +91,7 @@ class KiriminAja(Courier):
     capabilities = CourierCapabilities(
         settle_by=SettleBy.LOOKUP,
         reference_length_max=REFERENCE_LENGTH_MAX,
-        booking_read_lag_s=60.0,
+        booking_read_lag_s=PREPARE_S_MAX + READ_LAG_S,
         cod=True,
         balance=True,
         verified="simulator only",
@@ -133,8 +135,10 @@ class KiriminAja(Courier):
         return tuple(sorted(quotes, key=lambda quote: (quote.price, quote.company, quote.service)))
 
     async def book(self, request: BookingRequest) -> Booking:
-        """Look the reference up, then book and pay. Raises `Rejected` (certainly not booked), `AuthNeeded`, `Uncertain`."""
+        """Look the reference up, then book and pay. Raises `Rejected` (certainly not booked), `AuthNeeded`, `Uncertain`, and
+        `Temporary` when nothing was sent (a read failed, or the reads took longer than `PREPARE_S_MAX`)."""
         refuse_bad_booking(request)
+        begun = self.context.clock.monotonic()
         shown = await self.find(request.reference)
         if shown is not None:
             return shown
@@ -153,6 +157,8 @@ class KiriminAja(Courier):
             platform=self._settings.platform_name,
         )
         async with self._one_pickup:  # pickups of one account in parallel are refused (409, an integrator's guide)
+            if self.context.clock.monotonic() - begun > PREPARE_S_MAX:
+                raise Temporary(f"{request.reference}: KiriminAja answered too slowly, nothing was booked")
             raw = await self._request_pickup(body, version=version, reference=request.reference)
         booking = mapping.booked(raw, request, offer)
         if booking.state is ParcelState.PROBLEM:
@@ -205,12 +211,10 @@ class KiriminAja(Courier):
         return origin, await self._districts.id_of(request.destination, "destination")
 
     async def _offers(self, request: QuoteRequest, origin: int, destination: int) -> tuple[Offer, ...]:
-        if not mapping.couriers(request.companies):
+        if not rates.couriers(request.companies):
             return ()
-        body = mapping.rates_body(
-            request, origin=origin, destination=destination, side_cm=self._settings.default_side_cm
-        )
-        offers, problems = mapping.offers(await self._api.shipping_price(body), request)
+        body = rates.rates_body(request, origin=origin, destination=destination, side_cm=self._settings.default_side_cm)
+        offers, problems = rates.offers(await self._api.shipping_price(body), request)
         for problem in problems:
             log.warning("%s: an offer was left out: %s", self.context.slug, problem)
         return offers
@@ -221,7 +225,7 @@ class KiriminAja(Courier):
         raw = await self._api.schedules()
         return mapping.pickup_schedule(raw, self.provider_now())
 
-    def _payment(self, request: BookingRequest) -> tuple[str, mapping.Json]:
+    def _payment(self, request: BookingRequest) -> tuple[str, Json]:
         """(version of the call, its payment fields): COD pays for itself and is refused with a balance payment."""
         if self._settings.payment == "terms" or request.cod_amount:
             return "v6.1", {}
@@ -229,7 +233,7 @@ class KiriminAja(Courier):
             raise PinRefused(self._pin_refused, todo="Correct pin in this courier's settings and restart.")
         return "v6.2", {"payment_method": "credit", "pin": self._settings.pin.get_secret_value()}
 
-    async def _request_pickup(self, body: mapping.Json, *, version: str, reference: str) -> mapping.Json:
+    async def _request_pickup(self, body: Json, *, version: str, reference: str) -> Json:
         try:
             return await self._api.request_pickup(body, version=version, reference=reference)
         except PinRefused as refused:

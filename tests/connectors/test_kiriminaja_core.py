@@ -67,7 +67,7 @@ async def trade(s: Simulation, *, seed: int, orders: int, faults: float, kinds: 
     with pytest.raises(asyncio.CancelledError):
         await task
     courier.faults.clear()
-    await s.settle(rounds=60, pause_s=60)
+    await s.settle(rounds=30, pause_s=60)
 
 
 def _pickups(_method: str, path: str) -> bool:

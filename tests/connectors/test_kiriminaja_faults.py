@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import httpx
 import pytest
 from test_kiriminaja import BUYER, SHIRTS, SHOP, KiriminAjaRig, booking_request, sent
 
@@ -62,6 +63,23 @@ def test_nothing_is_booked_when_a_read_before_it_fails(path: str) -> None:
         assert sent(rig, "request_pickup") == []
         rig.sim.faults.clear()
         assert (await rig.connector.book(booking_request())).state is ParcelState.BOOKED
+
+    on_rig("kiriminaja", test)
+
+
+def test_a_booking_is_not_sent_late() -> None:
+    """Whoever settles the attempt by then must not meet a booking that is still to be sent."""
+
+    async def test(rig: KiriminAjaRig) -> None:
+        async def slow(request: httpx.Request) -> httpx.Response:
+            await request.aread()
+            await rig.clock.sleep(11)
+            return rig.sim.handle(request)
+
+        rig.wire._transport = httpx.MockTransport(slow)
+        with pytest.raises(Temporary, match="nothing was booked"):
+            await rig.connector.book(booking_request())
+        assert rig.sim.bookings() == {}
 
     on_rig("kiriminaja", test)
 

@@ -18,7 +18,7 @@ from sellersync.connector.http import Reply
 from sellersync.domain.errors import AuthNeeded, RejectClass, Rejected, Uncertain, Unrecognised
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.parcels import ParcelState
-from sellersync_kiriminaja import mapping
+from sellersync_kiriminaja import mapping, rates
 from sellersync_kiriminaja.api import check_pickup, check_tracking
 from sellersync_kiriminaja.checks import REFERENCE, REFERENCE_LENGTH_MAX
 from sellersync_kiriminaja.districts import districts_by_name, districts_by_postal_code
@@ -65,7 +65,7 @@ def test_a_cod_fee_is_rounded_up_to_the_rupiah(subtotal: int, percent: str, fee:
 
 def test_the_published_rates_sample() -> None:
     request = QuoteRequest(SHOP, BUYER, (replace(SHIRTS, quantity=1, value=149_990),), ("jne",), cod_amount=170_000)
-    (offer,), problems = mapping.offers(payload("rates.json"), replace(request, insured_amount=149_990))
+    (offer,), problems = rates.offers(payload("rates.json"), replace(request, insured_amount=149_990))
     assert problems == ()
     assert (offer.company, offer.service, offer.cost, offer.insurance, offer.cod_fee) == (
         "jne",
@@ -75,7 +75,7 @@ def test_the_published_rates_sample() -> None:
         5_466,
     )
     assert (offer.days, offer.drop_off, offer.cod) == ((2, 3), True, True)
-    (bare,), _ = mapping.offers(payload("rates.json"), replace(request, cod_amount=None))
+    (bare,), _ = rates.offers(payload("rates.json"), replace(request, cod_amount=None))
     assert (bare.insurance, bare.cod_fee, bare.quote(with_cod=False).price) == (0, 0, 12_000)
 
 
@@ -85,14 +85,14 @@ def test_an_unreadable_offer_leaves_the_others_and_forced_insurance_is_paid() ->
     forced = {**good, "service_type": "CTC", "force_insurance": True}
     raw["results"] = [{**good, "cost": "12.000"}, forced, {"service": "jne"}]
     request = QuoteRequest(SHOP, BUYER, (SHIRTS,), ("jne",))
-    offers, problems = mapping.offers(raw, request)
+    offers, problems = rates.offers(raw, request)
     assert [(one.service, one.insurance) for one in offers] == [("CTC", 2_500)]
     assert len(problems) == 2
     raw["results"] = [{"service": "jne"}]
     with pytest.raises(Unrecognised):
-        mapping.offers(raw, request)
+        rates.offers(raw, request)
     with pytest.raises(Unrecognised):
-        mapping.offers({"status": True}, request)
+        rates.offers({"status": True}, request)
 
 
 # --------------------------------------------------------------------------------------------------------------------- statuses
