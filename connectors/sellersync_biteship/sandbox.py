@@ -22,7 +22,7 @@ from typing import Any
 
 import httpx
 
-from sellersync.sandbox.kit import CourierSimulator, Refusal
+from sellersync.sandbox.kit import CourierSimulator, NoHand, Refusal
 
 from .sandbox_checks import Fault, draft_fault, rates_fault, serviceable
 from .sandbox_parcels import CANCELLABLE, STATUSES, Depot, Parcel, order_object
@@ -125,6 +125,20 @@ class BiteshipSandbox(CourierSimulator):
             parcel = self._depot.parcels[booking_id]
             self._depot.issue_waybill(parcel)
             return parcel.waybill
+
+    def collect(self, booking_id: str) -> None:
+        self.advance(booking_id, "picked")
+
+    def deliver(self, booking_id: str) -> None:
+        self.advance(booking_id, "delivered")
+
+    def answer_cancellations(self, how: str) -> None:
+        if how == "pending":
+            raise NoHand("answer_cancellations pending: Biteship decides at once")
+        self.refuse_cancellations = how == "refused"
+
+    def set_balance(self, amount: int) -> None:
+        self.balance = amount
 
     def reweigh(self, booking_id: str, price: int) -> None:
         """The courier weighed the parcel: its price changes and the difference comes from the balance."""

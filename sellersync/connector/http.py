@@ -20,7 +20,15 @@ from typing import Any, TypeVar
 import httpx
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from sellersync.domain.errors import AuthNeeded, RateLimited, Temporary, TokenDead, Uncertain, Unrecognised
+from sellersync.domain.errors import (
+    AuthNeeded,
+    RateLimited,
+    SellersyncError,
+    Temporary,
+    TokenDead,
+    Uncertain,
+    Unrecognised,
+)
 from sellersync.domain.times import Clock
 
 from .contract import Token, TokenSource
@@ -137,8 +145,9 @@ class Wire:
                 self._refuse_server_trouble(reply, what, reference=None)
                 try:
                     return check(reply)
-                except Unrecognised as unreadable:  # an error page may repeat the URL that we called
-                    raise Unrecognised(self.redact(unreadable.what), self.redact(unreadable.raw)) from None
+                except SellersyncError as failure:
+                    self._clean(failure)
+                    raise
         raise AssertionError("tenacity returned without an outcome")
 
     async def write(
@@ -161,6 +170,9 @@ class Wire:
             return check(reply)
         except Unrecognised as unreadable:
             raise Uncertain(reference, self.redact(f"{what}: unreadable answer: {unreadable}")) from None
+        except SellersyncError as failure:
+            self._clean(failure)
+            raise
 
     async def close(self) -> None:
         """Close the connections."""
@@ -275,6 +287,13 @@ class Wire:
         until = self._clock.now() + timedelta(seconds=RATE_LIMIT_WAIT_S if wait_s is None else wait_s)
         self._gate.shut_until(until)
         return RateLimited(why, until=until)
+
+    def _clean(self, failure: SellersyncError) -> None:
+        """Take secrets out of an error that quotes the answer: a proxy's page may repeat our whole request."""
+        failure.args = tuple(self.redact(part) if type(part) is str else part for part in failure.args)
+        for name, value in vars(failure).items():
+            if type(value) is str:
+                setattr(failure, name, self.redact(value))
 
     def _unanswered(self, what: str, reference: str | None, why: str) -> Exception:
         text = self.redact(f"{what}: {why}")
