@@ -243,7 +243,7 @@ def _object(value: object) -> Json:
 
 
 def _text(value: object) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value)
+    return "" if value is None or isinstance(value, dict | list) else str(value).strip()
 
 
 def _texts(value: object) -> list[str]:
