@@ -226,7 +226,9 @@ COMPANIES = ("jne", "sicepat", "jnt", "anteraja", "lion", "idexpress", "ninja", 
 
 
 class CourierBench(Bench[Courier, CourierSimulator]):
-    """The moves of a courier's tests."""
+    """The moves of a courier's tests. `booked` is the parcel of a staged world."""
+
+    booked: str = ""
 
     async def request(self, number: int = 1, **changes: Any) -> BookingRequest:
         """A parcel for the cheapest service that was offered; the reference belongs to `number`."""

@@ -1,0 +1,5 @@
+from sellersync.testing.conformance import CourierConformance
+
+
+class TestBiteship(CourierConformance):
+    provider = "biteship"
