@@ -50,7 +50,11 @@ class App:
 def open_ledger(settings: Settings, *, clock: Clock | None = None, inline: bool = False) -> Ledger:
     """The ledger alone, for commands that call nobody. Raises `ConfigError` when it was never made or is of another version."""
     ledger = Ledger(
-        settings.ledger.url, clock=clock or SystemClock(), vault=Vault(settings.vault_key_bytes()), inline=inline
+        settings.ledger.url,
+        clock=clock or SystemClock(),
+        vault=Vault(settings.vault_key_bytes()),
+        inline=inline,
+        busy_timeout_s=settings.ledger.busy_timeout_s,
     )
     try:
         schema.require_current(ledger)

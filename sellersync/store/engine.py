@@ -13,7 +13,7 @@ from sqlmodel import create_engine
 
 from sellersync.domain.errors import ConfigError
 
-BUSY_TIMEOUT_MS = 5_000
+BUSY_TIMEOUT_S = 5.0
 """How long a write waits for another process's lock, on both engines."""
 CONNECT_TIMEOUT_S = 10
 SAFE_SQLITE = (3, 51, 3)
@@ -57,7 +57,7 @@ def parse_url(url: str) -> URL:
     raise ConfigError([f"ledger.url: {backend} is not supported; use sqlite:///FILE or postgresql://..."])
 
 
-def open_writer(url: URL) -> Engine:
+def open_writer(url: URL, *, busy_timeout_s: float | None = None) -> Engine:
     """The engine of the one writer. SQLite begins every transaction as BEGIN IMMEDIATE: a deferred one loses updates."""
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -67,15 +67,15 @@ def open_writer(url: URL) -> Engine:
             pool_size=1,
             max_overflow=3,
             hide_parameters=True,
-            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+            connect_args={"check_same_thread": False, "timeout": _bound(busy_timeout_s)},
         )
         _sqlite_pragmas(engine, read_only=False)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return engine
-    return _open_postgresql(url, isolation_level="SERIALIZABLE", read_only=False)
+    return _open_postgresql(url, isolation_level="SERIALIZABLE", read_only=False, busy_timeout_s=_bound(busy_timeout_s))
 
 
-def open_reader(url: URL) -> Engine:
+def open_reader(url: URL, *, busy_timeout_s: float | None = None) -> Engine:
     """Read-only snapshots that never wait for the writer and never checkpoint."""
     if url.get_backend_name() == "sqlite":
         engine = create_engine(
@@ -85,15 +85,21 @@ def open_reader(url: URL) -> Engine:
             pool_size=2,
             max_overflow=4,
             hide_parameters=True,
-            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+            connect_args={"check_same_thread": False, "timeout": _bound(busy_timeout_s)},
         )
         _sqlite_pragmas(engine, read_only=True)
         event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
         return engine
-    return _open_postgresql(url, isolation_level="REPEATABLE READ", read_only=True)
+    return _open_postgresql(
+        url, isolation_level="REPEATABLE READ", read_only=True, busy_timeout_s=_bound(busy_timeout_s)
+    )
 
 
-def _open_postgresql(url: URL, *, isolation_level: str, read_only: bool) -> Engine:
+def _bound(busy_timeout_s: float | None) -> float:
+    return BUSY_TIMEOUT_S if busy_timeout_s is None else busy_timeout_s
+
+
+def _open_postgresql(url: URL, *, isolation_level: str, read_only: bool, busy_timeout_s: float) -> Engine:
     try:
         import psycopg  # noqa: F401 - the optional extra
     except ImportError:
@@ -109,7 +115,7 @@ def _open_postgresql(url: URL, *, isolation_level: str, read_only: bool) -> Engi
         hide_parameters=True,
         connect_args={
             "connect_timeout": CONNECT_TIMEOUT_S,
-            "options": f"-c lock_timeout={BUSY_TIMEOUT_MS}"
+            "options": f"-c lock_timeout={round(busy_timeout_s * 1000)}"
             + (" -c default_transaction_read_only=on" if read_only else ""),
         },
     )

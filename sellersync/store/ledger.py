@@ -62,13 +62,15 @@ class Ledger:
     runs to its end; a cancellation is raised afterwards. `read` gives a read-only snapshot.
     """
 
-    def __init__(self, url: str, *, clock: Clock, vault: Vault, inline: bool = False) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock, vault: Vault, inline: bool = False, busy_timeout_s: float | None = None
+    ) -> None:
         self.url = parse_url(url)
         self.clock = clock
         self.vault = vault
         self.sqlite = self.url.get_backend_name() == "sqlite"
-        self._writer = open_writer(self.url)
-        self._reader = open_reader(self.url)
+        self._writer = open_writer(self.url, busy_timeout_s=busy_timeout_s)
+        self._reader = open_reader(self.url, busy_timeout_s=busy_timeout_s)
         self._inline = inline
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="ledger-writer")
         self._read_threads = ThreadPoolExecutor(2, thread_name_prefix="ledger-reader")

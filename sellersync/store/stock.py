@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from sqlalchemy import insert, text
 from sqlmodel import Session
@@ -46,11 +47,8 @@ def find_sku(session: Session, code: str) -> int:
     found = session.execute(text("SELECT id FROM sku WHERE code = :c"), {"c": code}).scalar()
     if found is not None:
         return int(found)
-    near = session.execute(
-        text("SELECT code FROM sku WHERE LOWER(code) = LOWER(:c) OR LOWER(code) LIKE LOWER(:p) ORDER BY code LIMIT 3"),
-        {"c": code, "p": f"%{code[:6]}%"},
-    ).scalars()
-    hint = ", ".join(near)
+    codes = {known.casefold(): known for known in session.execute(text("SELECT code FROM sku")).scalars()}
+    hint = ", ".join(codes[near] for near in get_close_matches(code.casefold(), codes, n=3))
     raise BadInput(
         f"no SKU {code!r} in this ledger" + (f"; did you mean {hint}?" if hint else "; see `sellersync stock show`")
     )

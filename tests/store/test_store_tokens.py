@@ -350,7 +350,7 @@ def test_a_pair_that_could_not_be_stored_is_recovered_without_a_second_refresh(
     shop: Bench, server: TokenServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database is busy just when the answer has come: on SQLite the journal has it, on PostgreSQL the process."""
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 300)
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.3)
     url = shop.ledger.url.render_as_string(hide_password=False)
 
     async def body() -> Token:

@@ -141,7 +141,7 @@ def test_a_database_held_too_long_is_temporary_within_the_bound(
     bench: Bench, empty_ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench.sku("KOPI")
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 400)
+    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.4)
     process = worker.start("hold", empty_ledger_url, 3)
     assert worker.first_line(process) == "holding"
 
