@@ -182,7 +182,7 @@ def test_one_unknown_id_does_not_sink_a_detail_batch(detail_batch_one_bad: str) 
     on_rig("shopee", body, switches={"detail_batch_one_bad": detail_batch_one_bad})
 
 
-def test_a_cursor_that_stands_still_is_a_clean_error() -> None:
+def test_b18_a_cursor_that_stands_still_is_a_clean_error() -> None:
     async def body(rig: Any) -> None:
         product = rig.sim.add_product("KOPI", "Kopi", price=45_000, stock=1_000)
         for _ in range(150):

@@ -192,7 +192,7 @@ def test_error_codes(code: str, reading: type[SellersyncError], writing: type[Se
     run(test)
 
 
-def test_a_cursor_that_stands_still_is_an_error() -> None:
+def test_b18_a_cursor_that_stands_still_is_an_error() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         info = {"hasNextPage": True, "endCursor": "same"}
         body = {"data": {"orders": {"nodes": [], "pageInfo": info}}}

@@ -457,7 +457,7 @@ def test_orders_that_change_while_they_are_paged_are_not_lost(kind: str) -> None
     on_rig("tokopedia", test, switches={"page_token": kind})
 
 
-def test_a_search_that_delivers_5000_at_most_is_split_before() -> None:
+def test_b19_a_search_that_delivers_5000_at_most_is_split_before() -> None:
     async def test(rig: Env) -> None:
         product = rig.sim.add_product("KOPI", "Kopi", price=1000, stock=9000)
         placed = set()

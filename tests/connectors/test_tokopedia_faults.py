@@ -183,7 +183,7 @@ async def walked(rig: Env, search: windows.Search, **options: Any) -> list[windo
     return [c async for c in windows.walk(search, mark=now - timedelta(seconds=100), now=now, overlap_s=0, **options)]
 
 
-def test_a_repeated_page_token_ends_cleanly() -> None:
+def test_b18_a_repeated_page_token_ends_cleanly() -> None:
     async def test(rig: Env) -> None:
         async def search(first: int, end: int, token: str) -> windows.Found:
             return windows.Found([1], "same", None, rig.clock.now(), rig.clock.now())
@@ -194,7 +194,7 @@ def test_a_repeated_page_token_ends_cleanly() -> None:
     on_rig("tokopedia", test)
 
 
-def test_pages_without_end_are_an_error() -> None:
+def test_b18_pages_without_end_are_an_error() -> None:
     async def test(rig: Env) -> None:
         async def search(first: int, end: int, token: str) -> windows.Found:
             return windows.Found([1], token + "x", None, rig.clock.now(), rig.clock.now())
@@ -205,7 +205,7 @@ def test_pages_without_end_are_an_error() -> None:
     on_rig("tokopedia", test)
 
 
-def test_one_second_beyond_the_cap_is_an_error_and_not_cut() -> None:
+def test_b19_one_second_beyond_the_cap_is_an_error_and_not_cut() -> None:
     async def test(rig: Env) -> None:
         async def search(first: int, end: int, token: str) -> windows.Found:
             return windows.Found([1], "", 6000, rig.clock.now(), rig.clock.now())
@@ -216,7 +216,7 @@ def test_one_second_beyond_the_cap_is_an_error_and_not_cut() -> None:
     on_rig("tokopedia", test)
 
 
-def test_an_empty_page_ends_the_window() -> None:
+def test_b18_an_empty_page_ends_the_window() -> None:
     async def test(rig: Env) -> None:
         async def search(first: int, end: int, token: str) -> windows.Found:
             return windows.Found([], "more", None, rig.clock.now(), rig.clock.now())

@@ -178,7 +178,7 @@ def test_a_fatal_error_of_a_plugin_is_tried_again_and_a_worded_refusal_is_not() 
     run(test)
 
 
-def test_a_shop_that_repeats_a_page_ends_in_a_clean_error() -> None:
+def test_b18_a_shop_that_repeats_a_page_ends_in_a_clean_error() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         key = stocked(rig, 500)
         for _ in range(250):

@@ -79,7 +79,7 @@ def test_a_killed_daemon_is_followed_by_one_that_continues(premises: Premises) -
     assert premises.json("ledger", "verify")["ok"] is True
 
 
-def test_a_command_waits_while_the_daemon_does_the_same(premises: Premises) -> None:
+def test_b29_a_command_waits_while_the_daemon_does_the_same(premises: Premises) -> None:
     premises.start()
     premises.mounts["shopee"].latency_s = 1.0
     until(
