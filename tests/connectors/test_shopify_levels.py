@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from sellersync.connector.contract import LevelAnswer, PushOutcome, TargetKey, Want
@@ -227,5 +228,25 @@ def test_an_item_that_orders_oversold_shows_below_zero() -> None:
         [level] = await rig.connector.levels([TargetKey(one, rig.sim.main_location)])
         assert level.shown == -2
         assert outcomes(await rig.connector.set_levels([want(rig, one, 0, -2)])) == [APPLIED]
+
+    run(test)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_change_that_does_not_fit_is_read_back(stays: bool) -> None:
+    async def test(rig: Rig[Any, Any]) -> None:
+        [one] = stocked(rig, 10)
+        answer = rig.sim.answer
+
+        def odd(request: httpx.Request) -> httpx.Response:
+            response: httpx.Response = answer(request)
+            if b"inventorySetQuantities" not in request.content:
+                return response
+            if not stays:
+                rig.sim.edit_stock(one, 3)
+            return httpx.Response(200, content=response.content.replace(b'"delta":-3', b'"delta":-4'))
+
+        rig.sim.answer = odd
+        assert outcomes(await rig.connector.set_levels([want(rig, one, 7, 10)])) == [APPLIED if stays else UNCLEAR]
 
     run(test)

@@ -83,3 +83,19 @@ def test_a_cancellation_makes_the_number_unknown(tmp_path: Path, restocks: bool)
             assert s.balances("KOPI-250")["available"] == 30
 
     in_virtual_time(body)
+
+
+@pytest.mark.parametrize("hours", [13, 30])
+def test_tokens_are_had_again_with_the_apps_own_keys(tmp_path: Path, hours: int) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("shopify",), courier=False) as s:
+            await s.start_shops(SKUS)
+            grants = len(s.sims["shopify"].journal.entries(Event.TOKEN_ROTATED))
+            for number in (1, 2):
+                await s.clock.sleep(hours * 3600)
+                s.order("shopify", {"KOPI-250": 1})
+                await s.cycle()
+                assert len(s.sims["shopify"].journal.entries(Event.TOKEN_ROTATED)) == grants + number
+            assert s.balances("KOPI-250")["reserved"] == 2
+
+    in_virtual_time(body)
