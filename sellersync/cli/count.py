@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +20,11 @@ from sellersync.store.ledger import Ledger, Session
 from sellersync.store.stock import CountEntry, find_sku, find_warehouse, record_count, shelf_at
 
 from .channel_count import read_channel
+from .csv_file import read_rows
 from .out import as_json, note, say, table, waiting, when
 from .state import State, state_of
 from .who import who
 
-CSV_BYTES_MAX = 10 * 1024 * 1024
 NAMED_MAX = 10
 
 
@@ -107,34 +105,18 @@ def moment(text: str | None, zone: ZoneInfo, now: datetime) -> datetime:
 
 def read_file(session: Session, path: Path, warehouse: str | None) -> list[CountEntry]:
     """The counts of a CSV file, comma or semicolon separated. Raises `BadInput` naming every bad row by its line."""
-    try:
-        if path.stat().st_size > CSV_BYTES_MAX:
-            raise BadInput(f"{path} is over {CSV_BYTES_MAX // 1024 // 1024} MB; that is no count of a shelf")
-        text = path.read_text("utf-8-sig")
-    except OSError as failure:
-        raise BadInput(f"{path} cannot be read ({failure.strerror})") from None
-    except UnicodeDecodeError:
-        raise BadInput(f"{path} is not UTF-8 text; save it as CSV UTF-8") from None
-    first = text.partition("\n")[0]
-    reader = csv.DictReader(io.StringIO(text), delimiter=";" if ";" in first else ",")
-    heads = {(head or "").strip().lower(): head for head in reader.fieldnames or ()}
-    if not {"sku", "counted"} <= heads.keys() or heads.keys() - {"sku", "counted", "warehouse"}:
-        raise BadInput(f"{path}: line 1: the columns sku,counted[,warehouse] are expected, found {first.strip()!r}")
     problems: list[str] = []
     entries: dict[tuple[int, int], CountEntry] = {}
-    for row in reader:
-        cells = {name: (row.get(head) or "").strip() for name, head in heads.items()}
-        if not any(cells.values()):
-            continue
+    for line, cells in read_rows(path, needed=("sku", "counted"), optional=("warehouse",)):
         try:
-            if row.get(None):
-                raise BadInput("more cells than columns")
+            if "problem" in cells:
+                raise BadInput(cells["problem"])
             entry = _row(session, cells, warehouse)
             if (entry.sku_id, entry.warehouse_id) in entries:
                 raise BadInput(f"{cells['sku']} was counted in an earlier line; add the rows up")
             entries[entry.sku_id, entry.warehouse_id] = entry
         except BadInput as problem:
-            problems.append(f"{path}: line {reader.line_num}: {problem}")
+            problems.append(f"{path}: line {line}: {problem}")
     if problems:
         raise BadInput("\n".join([*problems, "Nothing was recorded. Correct these lines and run the command again."]))
     if not entries:

@@ -16,13 +16,19 @@ from sellersync.store.ledger import Session
 from sellersync.store.listings import map_listing
 from sellersync.store.stock import find_sku
 
+from . import listing_files, listing_review
 from .codes import Code
 from .out import Bar, as_json, note, progress, say, table
+from .recipes import parse_parts
 from .state import state_of
 from .sync import OUTCOME_CODES, TURN_S_MAX
 from .who import who
 
 app = typer.Typer(help="Listings: read them, map them to SKUs.", no_args_is_help=True)
+app.command("suggest")(listing_review.suggest)
+app.command("problems")(listing_review.problems)
+app.command("export")(listing_files.export)
+app.command("import")(listing_files.import_)
 LOOK_S = 0.5
 
 
@@ -99,7 +105,7 @@ def map_(
 ) -> None:
     """Say what a listing is made of. Order lines that waited for it are resolved, the earliest order first."""
     state = state_of(context)
-    recipe = _parse_parts(parts)
+    recipe = parse_parts(parts)
     with state.ledger() as (_, ledger):
 
         def write(session: Session) -> int:
@@ -117,20 +123,6 @@ def map_(
     else:
         made_of = " + ".join(f"{quantity} x {sku}" for sku, quantity in recipe.items())
         say(f"{remote_key} on {channel} is {made_of}. Orders resolved: {resolved}.")
-
-
-def _parse_parts(parts: list[str]) -> dict[str, int]:
-    recipe: dict[str, int] = {}
-    for part in parts:
-        sku, equals, number = part.rpartition("=")
-        if not equals:
-            sku, number = part, "1"
-        if not sku or not number.isdecimal() or int(number) < 1:
-            raise BadInput(f"{part!r}: expected is SKU or SKU=QUANTITY with a quantity of at least 1")
-        if sku in recipe:
-            raise BadInput(f"{sku} is named twice; add the quantities up")
-        recipe[sku] = int(number)
-    return recipe
 
 
 @app.command("unmapped")
