@@ -61,6 +61,7 @@ class ShopifyAuthoriser(Authoriser):
     """
 
     rotating = False
+    own_keys = True
 
     def __init__(self, wire: Wire, settings: ShopifySettings) -> None:
         self._wire = wire

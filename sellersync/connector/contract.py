@@ -210,6 +210,8 @@ class Authoriser(ABC):
     refreshable: bool = True
     rotating: bool = True
     """The refresh token is single-use: a lost answer can lock the shop out."""
+    own_keys: bool = False
+    """The first token is asked for with our own keys, without a person's consent: `exchange` takes no parameters."""
 
     @abstractmethod
     def refresh_at(self, token: Token) -> datetime | None:

@@ -179,9 +179,11 @@ class TokenKeeper:
 
     async def _stored(self) -> Token:
         pair = await self._ledger.read(lambda session: tokens.newest_pair(session, self._ledger, self._channel_id))
-        if pair is None:
-            raise AuthNeeded(f"{self._slug} was never authorised", todo=CONSENT.format(slug=self._slug))
-        return _from_fields(pair)
+        if pair is not None:
+            return _from_fields(pair)
+        if self.authoriser is not None and self.authoriser.own_keys:
+            return await self.keep_consent(await self.authoriser.exchange({}))
+        raise AuthNeeded(f"{self._slug} was never authorised", todo=CONSENT.format(slug=self._slug))
 
     async def _lease(self) -> work.HeldLease:
         return await self._ledger.write(
