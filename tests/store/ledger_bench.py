@@ -54,8 +54,8 @@ class HandClock:
         await asyncio.sleep(0)
 
 
-def open_ledger(url: str, clock: Any = None, *, inline: bool = False) -> Ledger:
-    return Ledger(url, clock=clock or HandClock(), vault=Vault.from_hex(VAULT_KEY), inline=inline)
+def open_ledger(url: str, clock: Any = None, *, busy_timeout_s: float | None = None) -> Ledger:
+    return Ledger(url, clock=clock or HandClock(), vault=Vault.from_hex(VAULT_KEY), busy_timeout_s=busy_timeout_s)
 
 
 # ---------------------------------------------------------------------------------------------------------------------------- orders

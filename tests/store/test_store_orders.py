@@ -149,12 +149,15 @@ def test_the_returns_of_an_order_never_exceed_what_it_shipped(shop: Bench) -> No
     assert shop.value("SELECT SUM(quantity) FROM return_document") == 2
 
 
-def test_a_line_that_vanished_from_a_readable_order_is_cancelled(shop: Bench) -> None:
+@pytest.mark.parametrize(("problems", "available"), [((), 5), (("a line cannot be read",), 4)])
+def test_a_line_that_vanished_is_cancelled_unless_parts_of_the_order_are_unreadable(
+    shop: Bench, problems: tuple[str, ...], available: int
+) -> None:
     shop.stocked("TEH", 5)
     shop.record(order("A", line("KOPI", 2), line("TEH", 1)))
-    shop.record(order("A", line("KOPI", 2), at=START + minutes(1)))
+    shop.record(order("A", line("KOPI", 2), at=START + minutes(1), problems=problems))
     assert shop.position("A", "KOPI") == (2, 0)
-    assert shop.available("TEH") == 5
+    assert shop.available("TEH") == available
 
 
 def test_an_order_that_shows_no_lines_at_all_releases_nothing(shop: Bench) -> None:

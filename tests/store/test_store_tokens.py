@@ -19,7 +19,6 @@ from sellersync.connector.contract import Token
 from sellersync.domain.errors import AuthNeeded, ConfigError, Temporary, Unrecognised
 from sellersync.jobs import tokens as jobs
 from sellersync.jobs.tokens import TokenKeeper
-from sellersync.store import engine as engines
 from sellersync.store import tokens, work
 from sellersync.store.ledger import Ledger
 from sellersync.store.vault import Vault
@@ -144,9 +143,10 @@ def keeper(bench: Bench, server: TokenServer, *, owner: str = "one", ledger: Led
 
 
 @contextlib.contextmanager
-def in_real_time(bench: Bench) -> Iterator[Ledger]:
+def in_real_time(bench: Bench, *, busy_timeout_s: float | None = None) -> Iterator[Ledger]:
     """A ledger of another process, as far as the database can tell."""
-    ledger = open_ledger(bench.ledger.url.render_as_string(hide_password=False), SystemClock())
+    url = bench.ledger.url.render_as_string(hide_password=False)
+    ledger = open_ledger(url, SystemClock(), busy_timeout_s=busy_timeout_s)
     try:
         yield ledger
     finally:
@@ -347,14 +347,13 @@ def test_where_the_journal_cannot_be_written_the_pair_is_stored_all_the_same(
 
 
 def test_a_pair_that_could_not_be_stored_is_recovered_without_a_second_refresh(
-    shop: Bench, server: TokenServer, monkeypatch: pytest.MonkeyPatch
+    shop: Bench, server: TokenServer
 ) -> None:
     """The database is busy just when the answer has come: on SQLite the journal has it, on PostgreSQL the process."""
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.3)
     url = shop.ledger.url.render_as_string(hide_password=False)
 
     async def body() -> Token:
-        with in_real_time(shop) as ledger:
+        with in_real_time(shop, busy_timeout_s=0.3) as ledger:
             one = keeper(shop, server, ledger=ledger)
             holders: list[Any] = []
 

@@ -16,7 +16,7 @@ from sqlmodel import Session, create_engine, select
 
 from sellersync.clock import SystemClock
 from sellersync.domain.errors import Temporary
-from sellersync.store import engine as engines
+from sellersync.store.engine import sqlite_module
 from sellersync.store.tables import Sku
 
 THREADS = 4
@@ -62,7 +62,7 @@ def test_two_hundred_updates_of_four_threads_are_all_kept(bench: Bench) -> None:
 
 def lost_on_the_default_session(url: str) -> int:
     """How many of the committed updates are missing afterwards."""
-    engine = create_engine(url, module=engines.sqlite_module())
+    engine = create_engine(url, module=sqlite_module())
     committed: list[int] = []
 
     def run() -> None:
@@ -137,16 +137,13 @@ def test_a_write_waits_for_another_process_and_the_loop_goes_on(bench: Bench, em
     assert buffer_of(bench) == 1
 
 
-def test_a_database_held_too_long_is_temporary_within_the_bound(
-    bench: Bench, empty_ledger_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_held_too_long_is_temporary_within_the_bound(bench: Bench, empty_ledger_url: str) -> None:
     bench.sku("KOPI")
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.4)
-    process = worker.start("hold", empty_ledger_url, 3)
+    process = worker.start("hold", empty_ledger_url, 2)
     assert worker.first_line(process) == "holding"
 
     async def body() -> tuple[float, float, object]:
-        ledger = open_ledger(empty_ledger_url, SystemClock())
+        ledger = open_ledger(empty_ledger_url, SystemClock(), busy_timeout_s=0.4)
         began = time.monotonic()
         write: asyncio.Task[object] = asyncio.create_task(ledger.write(add_one))
         lag = await lag_during(write)
