@@ -12,7 +12,7 @@ import typer
 
 from sellersync.app import App
 from sellersync.domain.errors import Held
-from sellersync.jobs import book_couriers, pull_listings, pull_orders, push_stock, seal, track_parcels
+from sellersync.jobs import book_couriers, compare_stock, pull_listings, pull_orders, push_stock, seal, track_parcels
 from sellersync.jobs.world import Run, Shop, World
 
 from .codes import Code
@@ -30,6 +30,7 @@ class Job(StrEnum):
     BOOK = "book"
     TRACK = "track"
     LISTINGS = "listings"
+    COMPARE = "compare"
     SEAL = "seal"
     ALL = "all"
 
@@ -37,10 +38,11 @@ class Job(StrEnum):
 ORDER = (Job.PULL, Job.PUSH, Job.BOOK, Job.TRACK)
 Trip = Callable[[World, Shop], Awaitable[Run | None]]
 TRIPS: dict[Job, Trip] = {
-    Job.PULL: lambda world, shop: pull_orders.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.PULL: lambda world, shop: pull_orders.run(world, shop, wait_s=TURN_S_MAX, force=True, replay=True),
     Job.PUSH: lambda world, shop: push_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.COMPARE: lambda world, shop: compare_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.LISTINGS: lambda world, shop: pull_listings.run(world, shop, wait_s=TURN_S_MAX, force=True),
 }
 OUTCOME_CODES = {
@@ -55,7 +57,8 @@ OUTCOME_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one trip on one channel did. `outcome` is "not yet" for pushes before the channel's first pull is complete."""
+    """What one trip on one channel did. `outcome` is "not yet" for pushes and comparisons before the channel's first pull is
+    complete."""
 
     job: str
     channel: str

@@ -20,27 +20,43 @@ REREAD_MAX = 100
 WALKED = (Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.TRASH)
 
 
-async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False) -> Run | None:
-    """Pull everything that changed on one channel into the ledger. `None` when the channel is backing off (unless `force`)."""
+async def run(
+    world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False, replay: bool = False
+) -> Run | None:
+    """Pull everything that changed on one channel into the ledger. `None` when the channel is backing off (unless `force`).
+
+    Rows that could not be read are walked again from time to time, or now with `replay`.
+    """
     if not force and await paused(world, shop.id):
         return None
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
+        started_ms = world.ledger.now_ms()
+        since = await world.ledger.read(
+            partial(pages.replay_from, channel_id=shop.id, now_ms=started_ms, at_once=replay)
+        )
         for stream in WALKED:
             if stream in shop.channel.capabilities.streams:
-                await _walk(world, shop, stream, run)
+                await _walk(world, shop, stream, run, since)
         await _reread(world, shop, run)
+        if since is not None:
+            run.at_end.append(
+                partial(pages.close_readable, channel_id=shop.id, since=since, started_ms=started_ms, now_ms=started_ms)
+            )
         run.at_end.append(partial(_finish, world=world, shop=shop, run=run))
     return run
 
 
-async def _walk(world: World, shop: Shop, stream: Stream, run: Run) -> None:
+async def _walk(world: World, shop: Shop, stream: Stream, run: Run, since: datetime | None) -> None:
     first_from = world.clock.now() - shop.first_walk
     state = await world.ledger.read(
         partial(work.mark_of, channel_id=shop.id, stream=stream.value, first_from=first_from)
     )
-    async for page in shop.channel.pages(stream, Mark(state.at, state.progress)):
+    mark = Mark(state.at, state.progress)
+    if since is not None and since < state.at:
+        mark = Mark(since)
+    async for page in shop.channel.pages(stream, mark):
         recorded = await world.ledger.write(
-            partial(_record, world=world, shop=shop, stream=stream, page=page, mark_at=state.at, run=run),
+            partial(_record, world=world, shop=shop, stream=stream, page=page, mark_at=mark.at, run=run),
             name="record_page",
         )
         _count(run, recorded)

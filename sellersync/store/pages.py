@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,13 +13,18 @@ from sqlmodel import Session
 
 from sellersync.domain.orders import Order
 from sellersync.domain.returns import CancellationState, RemoteCancellation, RemoteReturn, ReturnState
-from sellersync.domain.times import to_epoch_ms
+from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
 from .findings import close_finding, close_kind, raise_finding
 from .ledger import Ledger
 from .orders import ChannelRules, Recorded, record_orders
 from .posting import in_list, load_works, post_orders, save_lines
 from .work import LEASE_MS, HeldLease, check_lease, move_mark, note_first_walk, set_meta
+
+REPLAY_MS_MIN = 60 * 60 * 1000
+REPLAY_MS_MAX = 24 * 60 * 60 * 1000
+"""Rows that could not be read are walked again after the first, then after ever longer waits up to the second."""
+REPLAY_BACK_MS = 30 * 24 * 60 * 60 * 1000
 
 
 def record_page(
@@ -38,8 +45,7 @@ def record_page(
     now_ms = ledger.now_ms()
     check_lease(session, lease, now_ms=now_ms, ttl_ms=LEASE_MS)
     recorded = record_orders(session, rules, orders, read_started_at=read_started_at, now_ms=now_ms, vault=ledger.vault)
-    for sentence in skipped:
-        raise_finding(session, "row_unreadable", sentence[:200], channel_id=rules.channel_id, now_ms=now_ms)
+    _note_unreadable(session, rules.channel_id, skipped, mark_ms=to_epoch_ms(mark_at), now_ms=now_ms)
     move_mark(session, rules.channel_id, stream, at=mark_at, progress=progress, closes=closes, now_ms=now_ms)
     return recorded
 
@@ -65,11 +71,65 @@ def record_reread(
             ),
             {"r": read_ms, "c": rules.channel_id, "o": order.remote_id},
         )
-    for sentence in skipped:
-        raise_finding(session, "row_unreadable", sentence[:200], channel_id=rules.channel_id, now_ms=now_ms)
+    _note_unreadable(session, rules.channel_id, skipped, mark_ms=now_ms, now_ms=now_ms)
     for remote_id in gone:
         note_gone(session, rules.channel_id, remote_id, "not found by id", now_ms=now_ms, read_ms=read_ms)
     return recorded
+
+
+def _note_unreadable(session: Session, channel_id: int, sentences: Sequence[str], *, mark_ms: int, now_ms: int) -> None:
+    """Rows that could not be read at all, each with the earliest mark from which a walk delivered it: its window closes, so only a
+    walk from there sees it again."""
+    known = {row.subject: row.mark_ms for row in _unreadable(session, channel_id)} if sentences else {}
+    for subject in dict.fromkeys(sentence[:200] for sentence in sentences):
+        details = {"mark_ms": min(mark_ms, known.get(subject, mark_ms))}
+        raise_finding(session, "row_unreadable", subject, channel_id=channel_id, now_ms=now_ms, details=details)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    subject: str
+    mark_ms: int
+    since_ms: int
+    seen_ms: int
+
+
+def _unreadable(session: Session, channel_id: int) -> list[_Unreadable]:
+    rows = session.execute(
+        text(
+            "SELECT subject, details, since_ms, seen_ms FROM finding "
+            "WHERE kind = 'row_unreadable' AND channel_id = :c AND closed_ms IS NULL"
+        ),
+        {"c": channel_id},
+    )
+    return [
+        _Unreadable(row.subject, json.loads(row.details).get("mark_ms", row.since_ms), row.since_ms, row.seen_ms)
+        for row in rows
+    ]
+
+
+def replay_from(session: Session, channel_id: int, *, now_ms: int, at_once: bool) -> datetime | None:
+    """The mark from which rows that could not be read are to be walked again now; `None` when that is not due.
+
+    Due after an hour, two, four and so on, at last daily, or at once; rows of windows older than `REPLAY_BACK_MS` are a person's matter.
+    """
+    due = [
+        row.mark_ms
+        for row in _unreadable(session, channel_id)
+        if row.mark_ms >= now_ms - REPLAY_BACK_MS and (at_once or now_ms - row.seen_ms >= _replay_wait_ms(row))
+    ]
+    return from_epoch_ms(min(due), where="finding") if due else None
+
+
+def _replay_wait_ms(row: _Unreadable) -> int:
+    return min(max(row.seen_ms - row.since_ms, REPLAY_MS_MIN), REPLAY_MS_MAX)
+
+
+def close_readable(session: Session, channel_id: int, *, since: datetime, started_ms: int, now_ms: int) -> None:
+    """After a complete walk from `since` that began at `started_ms`: what it did not find unreadable again is settled."""
+    for row in _unreadable(session, channel_id):
+        if row.mark_ms >= to_epoch_ms(since) and row.seen_ms < started_ms:
+            close_finding(session, "row_unreadable", row.subject, channel_id=channel_id, now_ms=now_ms)
 
 
 def note_gone(session: Session, channel_id: int, remote_id: str, how: str, *, now_ms: int, read_ms: int) -> None:

@@ -1,0 +1,17 @@
+import sys
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / folder) for folder in ("jobs", "store")]
+
+import pytest
+
+from sellersync.store import schema
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> str:
+    """The URL of a ledger with the newest schema and nothing in it."""
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    schema.upgrade(url)
+    return url
