@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sellersync.cli": (
         *("domain", "clock", "store", "connector", "settings", "jobs", "report", "app", "daemon", "web"),
         "sandbox",  # `sellersync demo`
+        "testing",  # `sellersync connectors certify|new`
     ),
     "sellersync.__main__": ("cli",),
     # beside the house
