@@ -221,4 +221,5 @@ def _policy(settings: Settings) -> Policy:
         companies=settings.booking.companies,
         handover=settings.booking.handover,
         sender=None if sender is None else sender.place(),
+        differences=settings.compare.policies(),
     )

@@ -24,7 +24,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from sellersync.app import App, build, process_name
 from sellersync.domain.errors import Held, SellersyncError
-from sellersync.jobs import book_couriers, pull_listings, pull_orders, push_stock, seal, track_parcels
+from sellersync.jobs import book_couriers, compare_stock, pull_listings, pull_orders, push_stock, seal, track_parcels
 from sellersync.jobs.world import Run, Shop
 from sellersync.settings import Settings
 from sellersync.store import reads, work
@@ -165,6 +165,7 @@ class Daemon:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._trips: dict[tuple[str, int], Trip] = {}
         self._unlisted: set[int] = set()
+        self._uncompared = {shop.id for shop in app.world.shops}
         self._shelf_version = 0
         self._changed_ms: dict[int, int] = {}
         self._stop = asyncio.Event()
@@ -224,6 +225,13 @@ class Daemon:
             )
             self._add(track_parcels.JOB, shop, partial(self._track, shop), jobs.track_s, channel.jitter)
             self._add(pull_listings.JOB, shop, partial(self._listings, shop), jobs.listings_s, channel.jitter)
+            self._add(
+                compare_stock.JOB,
+                shop,
+                partial(self._compare, shop),
+                self._app.settings.compare.every_s,
+                channel.jitter,
+            )
         self._add(seal.JOB, None, partial(seal.run, self._world), jobs.seal_s, 0.0)
         self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
 
@@ -248,7 +256,10 @@ class Daemon:
     async def _pull(self, shop: Shop) -> Run | None:
         if shop.id in self._unlisted:
             await self._first_listings(shop)
-        return await self._spread(shop, await pull_orders.run(self._world, shop))
+        run = await self._spread(shop, await pull_orders.run(self._world, shop))
+        if shop.id in self._uncompared:  # until the first walk is complete there is nothing to compare
+            self._trips[compare_stock.JOB, shop.id].kick()
+        return run
 
     async def _push(self, shop: Shop) -> Run | None:
         return await self._spread(
@@ -262,6 +273,12 @@ class Daemon:
         if shop.id in self._unlisted:
             return None
         return await self._spread(shop, await pull_listings.run(self._world, shop))
+
+    async def _compare(self, shop: Shop) -> Run | None:
+        run = await compare_stock.run(self._world, shop)
+        if run is not None and run.outcome not in ("temporary", "rate_limited"):
+            self._uncompared.discard(shop.id)
+        return await self._spread(shop, run)
 
     async def _first_listings(self, shop: Shop) -> None:
         """A channel without listings has them read before its first orders. No SKU is made: that is a person's decision."""

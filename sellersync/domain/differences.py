@@ -25,6 +25,15 @@ class DifferencePolicy(StrEnum):
     ADOPT = "adopt"
 
 
+DEFAULT_POLICIES = {
+    Difference.EDITED_BY_HAND: DifferencePolicy.OVERWRITE,
+    Difference.CAMPAIGN_RETURN: DifferencePolicy.OVERWRITE,
+    Difference.PUSH_REFUSED: DifferencePolicy.REPORT,
+    Difference.UNKNOWN_TARGET: DifferencePolicy.REPORT,
+}
+"""What is done about a class unless the seller says otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """One target at one look.

@@ -21,8 +21,12 @@ SETTLED_ALONE = frozenset({Difference.PUSH_IN_FLIGHT, Difference.ORDER_NOT_SEEN}
 
 
 async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False) -> Run | None:
-    """Compare everything one channel shows with what is expected. `None` when it is backing off (unless `force`)."""
+    """Compare everything one channel shows with what is expected. `None` when it is backing off (unless `force`), and before its first
+    walk is complete: nothing was sent to it yet, so nothing is expected there."""
     if not force and await paused(world, shop.id):
+        return None
+    states = await world.ledger.read(work.channels)
+    if not any(state.id == shop.id and state.first_walk_done for state in states):
         return None
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
         targets = await world.ledger.read(partial(differences.targets_of, channel_id=shop.id))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sellersync.connector.contract import Channel, Courier, Handover, Place
-from sellersync.domain.differences import Difference, DifferencePolicy
+from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
 from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
 from sellersync.domain.levels import PushPolicy
 from sellersync.domain.times import Clock, to_epoch_ms
@@ -20,14 +20,6 @@ from sellersync.store.orders import ChannelRules
 
 log = logging.getLogger("sellersync.jobs")
 WAIT_S = 0.2
-
-
-DEFAULT_DIFFERENCES = {
-    Difference.EDITED_BY_HAND: DifferencePolicy.OVERWRITE,
-    Difference.CAMPAIGN_RETURN: DifferencePolicy.OVERWRITE,
-    Difference.PUSH_REFUSED: DifferencePolicy.REPORT,
-    Difference.UNKNOWN_TARGET: DifferencePolicy.REPORT,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +40,7 @@ class Policy:
     handover: Handover = Handover.PICKUP
     sender: Place | None = None
     default_weight_g: int = 1_000
-    differences: Mapping[Difference, DifferencePolicy] = field(default_factory=lambda: dict(DEFAULT_DIFFERENCES))
+    differences: Mapping[Difference, DifferencePolicy] = field(default_factory=lambda: dict(DEFAULT_POLICIES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from .load import load
 from .shape import (
     BookingSettings,
     ChannelSettings,
+    CompareSettings,
     CourierSettings,
     HttpSettings,
     JobsSettings,
@@ -23,6 +24,7 @@ from .shape import (
 __all__ = [
     "BookingSettings",
     "ChannelSettings",
+    "CompareSettings",
     "CourierSettings",
     "HttpSettings",
     "JobsSettings",

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 
 from sellersync.connector.contract import ConnectorSettings, Handover, Place
+from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
 Code = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
@@ -260,6 +261,44 @@ class StockSettings(Table):
     )
 
 
+class CompareSettings(Table):
+    """[compare]: what is done about a number on a channel that is not the expected one, by why it differs."""
+
+    every_s: float = Field(
+        default=21600.0,
+        ge=1,
+        le=604800,
+        description="seconds between two comparisons of what a channel shows with what is expected",
+    )
+    edited_by_hand: DifferencePolicy = Field(
+        default=DEFAULT_POLICIES[Difference.EDITED_BY_HAND],
+        description="somebody changed the number on the channel: report, overwrite or adopt",
+    )
+    campaign_return: DifferencePolicy = Field(
+        default=DEFAULT_POLICIES[Difference.CAMPAIGN_RETURN],
+        description="units came back from a campaign: report, overwrite or adopt",
+    )
+    push_refused: DifferencePolicy = Field(
+        default=DEFAULT_POLICIES[Difference.PUSH_REFUSED],
+        description="the channel refuses our number: report, overwrite (try again) or adopt",
+    )
+    unknown_target: DifferencePolicy = Field(
+        default=DEFAULT_POLICIES[Difference.UNKNOWN_TARGET],
+        description="the channel does not know the listing any more: report or overwrite (try again)",
+    )
+
+    @field_validator("unknown_target")
+    @classmethod
+    def _has_no_number(cls, policy: DifferencePolicy) -> DifferencePolicy:
+        if policy is DifferencePolicy.ADOPT:
+            raise ValueError("there is no number to adopt; report or overwrite is expected")
+        return policy
+
+    def policies(self) -> dict[Difference, DifferencePolicy]:
+        """Difference -> what is done about it; the classes that are not here settle themselves."""
+        return {difference: getattr(self, difference.value) for difference in DEFAULT_POLICIES}
+
+
 class HttpSettings(Table):
     """[http]: bounds of the traffic with one channel (`connector.http.WireLimits` has the same names)."""
 
@@ -294,6 +333,7 @@ class Settings(Table):
     report: ReportSettings
     stock: StockSettings
     http: HttpSettings
+    compare: CompareSettings = CompareSettings()
     vault_key: SecretStr
     disabled: frozenset[str] = frozenset()
     """Slugs of the channels and couriers that are switched off."""
@@ -340,6 +380,7 @@ SECTIONS: dict[str, type[Table]] = {
     "jobs": JobsSettings,
     "report": ReportSettings,
     "stock": StockSettings,
+    "compare": CompareSettings,
     "http": HttpSettings,
 }
 """Tables that stand once in the file."""

@@ -43,6 +43,7 @@ class Tables(BaseSettings):
     jobs: dict[str, Any] = {}
     report: dict[str, Any] = {}
     stock: dict[str, Any] = {}
+    compare: dict[str, Any] = {}
     http: dict[str, Any] = {}
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from sellersync.connector.http import WireLimits
 from sellersync.connector.registry import connector_class
+from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
 from sellersync.domain.errors import ConfigError
 from sellersync.settings import HttpSettings, Settings, load
 
@@ -463,3 +464,27 @@ def test_secrets_never_stand_in_a_sentence(place: Place) -> None:
     )
     assert len(problems) == 2
     assert not [p for p in problems if "secret-" in p]
+
+
+# ------------------------------------------------------------------------------------------------------------------- [compare]
+
+
+def test_what_is_done_about_differences(place: Place) -> None:
+    table = '\n[compare]\nevery_s = 600\nedited_by_hand = "adopt"\nunknown_target = "overwrite"\n'
+    compare = place.load(GOOD + table).compare
+    assert compare.every_s == 600
+    assert compare.policies() == {
+        Difference.EDITED_BY_HAND: DifferencePolicy.ADOPT,
+        Difference.CAMPAIGN_RETURN: DifferencePolicy.OVERWRITE,
+        Difference.PUSH_REFUSED: DifferencePolicy.REPORT,
+        Difference.UNKNOWN_TARGET: DifferencePolicy.OVERWRITE,
+    }
+    assert place.load().compare.policies() == DEFAULT_POLICIES
+
+
+def test_a_policy_that_makes_no_sense_is_a_sentence(place: Place) -> None:
+    problems = place.problems(GOOD + '\n[compare]\nedited_by_hand = "ignore"\nunknown_target = "adopt"\n')
+    assert len(problems) == 2
+    assert "compare.edited_by_hand" in problems[0]
+    assert "'report', 'overwrite' or 'adopt'" in problems[0]
+    assert "there is no number to adopt" in problems[1]
