@@ -15,7 +15,7 @@ import typer
 from sellersync import __version__
 from sellersync.domain.errors import SellersyncError
 
-from . import auth, connectors, demo, ledger, listings, orders, report, run, status, stock, sync
+from . import auth, connectors, demo, differences, ledger, listings, orders, report, run, status, stock, sync
 from .codes import MEANING, Code
 from .out import note
 from .sentences import sentence
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 for module in (run, sync, status, report, demo):
     module.register(app)
+differences.register(stock.app)
 for name, group in (
     ("orders", orders.app),
     ("stock", stock.app),

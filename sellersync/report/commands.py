@@ -38,6 +38,17 @@ def _map(need: Need) -> str:
     return f"sellersync listings map {_channel(need)} {_q(need)} SKU=1"
 
 
+def _difference(need: Need) -> str:
+    """By the seller's policy: our number goes out by itself, a person may adopt theirs, or a person looks and decides."""
+    policy = need.details.get("policy")
+    if policy == "overwrite":
+        return f"sellersync sync push --channel {_channel(need)}"
+    if policy == "adopt":
+        key = shlex.quote(need.subject.partition("@")[0]) or "LISTING"
+        return f"sellersync stock adopt {_channel(need)} {key}"
+    return f"sellersync stock differences --channel {_channel(need)}"
+
+
 SETTLED: dict[str, Settled] = {
     "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
@@ -57,7 +68,7 @@ SETTLED: dict[str, Settled] = {
     "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
     "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
-    "difference": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
+    "difference": Settled(_difference, "sellersync stock differences"),
     "uncounted": Settled(lambda need: f"sellersync stock count --from-channel {_channel(need)}"),
     "return_open": Settled(_order),
     "return_due": Settled(_order),

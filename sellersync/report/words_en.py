@@ -271,7 +271,7 @@ FINDINGS: dict[str, FindingWords] = {
     "difference": FindingWords(
         "Numbers that differ from what they should be",
         "{channel}: {subject} shows {shown}, expected {expected}: {difference}",
-        "Count the shelf when the channel's number may be right; the command writes our number over it.",
+        "Count the shelf when the channel's number may be right; else the command settles it as [compare] in the configuration says.",
         "The channel sells by its own number until then.",
     ),
     "uncounted": FindingWords(

@@ -271,7 +271,7 @@ FINDINGS: dict[str, FindingWords] = {
     "difference": FindingWords(
         "Angka yang berbeda dari seharusnya",
         "{channel}: {subject} menampilkan {shown}, seharusnya {expected}: {difference}",
-        "Hitung rak bila angka kanal mungkin benar; perintah ini menulis angka kita di atasnya.",
+        "Hitung rak bila angka kanal mungkin benar; bila tidak, perintah ini menyelesaikannya menurut [compare] di konfigurasi.",
         "Sampai itu kanal menjual menurut angkanya sendiri.",
     ),
     "uncounted": FindingWords(

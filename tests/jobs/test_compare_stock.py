@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from simulation import Simulation, in_virtual_time, simulate
+from sqlalchemy import text
 
 from sellersync.domain.differences import Difference, DifferencePolicy, Seen, classify
+from sellersync.domain.errors import BadInput, Temporary
 from sellersync.jobs import compare_stock, push_stock
 from sellersync.store import differences
 
@@ -88,5 +90,78 @@ def test_a_person_adopts_the_number(tmp_path: Path) -> None:
             await s.settle(2)
             assert s.balances("KOPI-250")["available"] == 33
             assert s.levels("KOPI-250") == {"shopee": 33, "tokopedia": 33}
+
+    in_virtual_time(body)
+
+
+def test_nothing_is_compared_before_the_first_walk_is_complete(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("shopee",), courier=False) as s:
+            assert await compare_stock.run(s.app.world, s.shop("shopee")) is None
+            assert await compare_stock.run(s.app.world, s.shop("shopee"), force=True) is None
+
+    in_virtual_time(body)
+
+
+def test_a_number_is_not_adopted_against_another_expectation_than_the_person_saw(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("shopee", "tokopedia"), courier=False) as s:
+            await s.start_shops(SKUS)
+            world, shop, key = s.app.world, s.shop("shopee"), s.keys["shopee"]["KOPI-250"]
+            movements = s.query("SELECT COUNT(*) FROM movement")[0][0]
+            s.order("tokopedia", {"KOPI-250": 1})
+            await s.settle(2)
+            moved = s.query("SELECT COUNT(*) FROM movement")[0][0]
+            assert moved > movements
+
+            def adopt(shown: int, agreed: int) -> None:
+                now_ms = world.ledger.now_ms()
+                world.ledger.write_now(
+                    lambda session: differences.adopt(
+                        session, shop.id, key, shown=shown, now_ms=now_ms, who="Sari", agreed_expected=agreed
+                    )
+                )
+
+            with pytest.raises(Temporary):
+                adopt(33, 30)  # 29 is expected now
+            with pytest.raises(BadInput):
+                adopt(29, 29)
+            with pytest.raises(BadInput):
+                world.ledger.read_now(lambda session: differences.adoptable(session, shop.id, "no such key"))
+            assert s.query("SELECT COUNT(*) FROM movement")[0][0] == moved
+            world.ledger.write_now(lambda session: differences.overwrite(session, shop.id, key))
+            with pytest.raises(Temporary):
+                adopt(33, 29)  # our number is on its way there
+
+    in_virtual_time(body)
+
+
+def test_overwriting_sends_a_number_that_was_refused_once_more(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("shopee", "tokopedia"), courier=False) as s:
+            await s.start_shops(SKUS)
+            world, shop, key = s.app.world, s.shop("shopee"), s.keys["shopee"]["KOPI-250"]
+            now_ms = world.ledger.now_ms()
+            world.ledger.write_now(
+                lambda session: session.execute(
+                    text(
+                        "UPDATE target SET blocked = 'campaign_locked', blocked_level = 30, blocked_ms = :now WHERE remote_key = :k"
+                    ),
+                    {"now": now_ms, "k": key},
+                )
+            )
+            edit_by_hand(s, "shopee", 12)
+            await compare_stock.run(world, shop)
+            assert [
+                (row.remote_key, row.difference, row.policy, row.shown, row.expected)
+                for row in world.ledger.read_now(differences.open_differences)
+            ] == [(key, Difference.PUSH_REFUSED, DifferencePolicy.REPORT, 12, 30)]
+            await push_stock.run(world, shop)
+            assert s.levels("KOPI-250")["shopee"] == 12
+            world.ledger.write_now(lambda session: differences.overwrite(session, shop.id, key))
+            await push_stock.run(world, shop)
+            assert s.levels("KOPI-250")["shopee"] == 30
+            await compare_stock.run(world, shop)
+            assert world.ledger.read_now(differences.open_differences) == []
 
     in_virtual_time(body)

@@ -161,10 +161,22 @@ def a_need(kind: str, subject: str = "S1", channel: str = "shopee", **details: o
             "sellersync orders show O9",
         ),
         (
-            a_need("difference", "9", shown=0, expected=None, **{"class": "edited_by_hand"}),
+            a_need("difference", "9", shown=0, expected=None, **{"class": "edited_by_hand", "policy": "overwrite"}),
             "shopee: 9 menampilkan 0, seharusnya –: diubah langsung di kanal",
             "shopee: 9 shows 0, expected –: changed by hand on the channel",
             "sellersync sync push --channel shopee",
+        ),
+        (
+            a_need("difference", "9@JKT", shown=7, expected=4, **{"class": "campaign_return", "policy": "adopt"}),
+            "shopee: 9@JKT menampilkan 7, seharusnya 4: unit kembali dari kampanye",
+            "shopee: 9@JKT shows 7, expected 4: units came back from a campaign",
+            "sellersync stock adopt shopee 9",
+        ),
+        (
+            a_need("difference", "9", shown=7, expected=4, **{"class": "push_refused", "policy": "report"}),
+            "shopee: 9 menampilkan 7, seharusnya 4: kanal menolak angka kita",
+            "shopee: 9 shows 7, expected 4: the channel refuses our number",
+            "sellersync stock differences --channel shopee",
         ),
         (
             a_need("booking_unsettled", "17", order="O9"),
