@@ -4,13 +4,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint bench lock clean
+.PHONY: demo test soak lint bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/sellersync demo $(DEMO)
 
 test: $(STAMP) lint
 	$(BIN)/python -m pytest $(ARGS)
+
+# The long versions of the crash tests; bounded by themselves.
+soak: $(STAMP)
+	$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
