@@ -87,6 +87,8 @@ def moment(value: object, *, where: str) -> datetime:
 
     Raises `Unrecognised`, also for a time without an offset: guessing a zone would shift orders by hours.
     """
+    if type(value) is int and 10**11 <= value < 10**14:
+        return from_epoch_ms(value, where=where)
     word = text(value)
     if _EPOCH_MS.fullmatch(word):
         return from_epoch_ms(word, where=where)
