@@ -15,12 +15,14 @@ from sellersync.connector.contract import Authoriser, Token
 from sellersync.domain.errors import AuthNeeded, Held, Temporary, Uncertain, Unrecognised
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 from sellersync.store import tokens, work
-from sellersync.store.ledger import Ledger, step
+from sellersync.store.ledger import Ledger, Session, step
 
 log = logging.getLogger("sellersync.jobs")
 REFRESH_DEADLINE_S = 60.0
 WAIT_FOR_OTHER_S_MAX = 90.0
 POLL_S = 0.5
+EARLY_AGAIN_S = 300.0
+"""A renewal ahead of time that failed is tried again after this long, while the token is still good."""
 CONSENT = "Authorise it: sellersync auth login {slug}"
 
 
@@ -35,6 +37,7 @@ class TokenKeeper:
         self._journal = tokens.Journal(ledger)
         self._lock = asyncio.Lock()
         self._unstored: tuple[str, bytes] | None = None
+        self._early_again = float("-inf")
         self.authoriser: Authoriser | None = None
 
     async def current(self) -> Token:
@@ -46,12 +49,25 @@ class TokenKeeper:
         due = self.authoriser.refresh_at(token)
         if due is None or now < due or not token.refresh:
             return token
+        still_good = token.access_ends_at is None or token.access_ends_at > now
+        if still_good and self._ledger.clock.monotonic() < self._early_again:
+            return token
         try:
             return await self.renewed(token)
         except Temporary:
-            if token.access_ends_at is None or token.access_ends_at > now:
-                return token  # still good; the next call tries again
-            raise
+            self._early_again = self._ledger.clock.monotonic() + EARLY_AGAIN_S
+            if not still_good:
+                raise
+        except AuthNeeded as refused:
+            # The seller has until the token's end to authorise again: work goes on, and the report says so now.
+            self._early_again = self._ledger.clock.monotonic() + EARLY_AGAIN_S
+            if not still_good:
+                raise
+            await self._ledger.write(partial(self._note_refused, why=str(refused)), name="token_refused")
+        return token
+
+    def _note_refused(self, session: Session, why: str) -> None:
+        work.note_renewal_refused(session, self._channel_id, why, now_ms=self._ledger.now_ms())
 
     async def renewed(self, dead: Token) -> Token:
         """A token newer than `dead`. Two callers cause one refresh, in this process and across processes."""

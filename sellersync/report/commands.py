@@ -51,6 +51,7 @@ def _difference(need: Need) -> str:
 
 SETTLED: dict[str, Settled] = {
     "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
+    "renewal_refused": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
     "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
     "booking_unsettled": Settled(_order),

@@ -166,6 +166,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Open the link that the command prints, agree, and paste the address you land on.",
         "Until then no order of this channel is read and no level is sent to it.",
     ),
+    "renewal_refused": FindingWords(
+        "The authorisation ends soon",
+        "{channel}: {why}",
+        "Open the link that the command prints, agree, and paste the address you land on.",
+        "The present token still works; when it ends, no order is read and no level is sent.",
+    ),
     "cancellation_pending": FindingWords(
         "Buyers ask to cancel",
         "Order {subject} on {channel}: {reason}",

@@ -166,6 +166,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Buka tautan yang dicetak perintah ini, setujui, lalu tempelkan alamat halaman yang terbuka.",
         "Sampai itu, pesanan kanal ini tidak dibaca dan stoknya tidak dikirim.",
     ),
+    "renewal_refused": FindingWords(
+        "Otorisasi segera berakhir",
+        "{channel}: {why}",
+        "Buka tautan yang dicetak perintah ini, setujui, lalu tempelkan alamat halaman yang terbuka.",
+        "Token yang sekarang masih berlaku; setelah habis, pesanan tidak dibaca dan stok tidak dikirim.",
+    ),
     "cancellation_pending": FindingWords(
         "Pembeli minta batal",
         "Pesanan {subject} di {channel}: {reason}",

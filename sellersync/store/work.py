@@ -353,6 +353,11 @@ def _at(ms: int | None) -> datetime | None:
     return None if ms is None else from_epoch_ms(ms, where="ledger")
 
 
+def note_renewal_refused(session: Session, channel_id: int, why: str, *, now_ms: int) -> None:
+    """The token can no longer be renewed but is still good: the seller should authorise again before it ends; work goes on."""
+    raise_finding(session, "renewal_refused", "channel", channel_id=channel_id, now_ms=now_ms, details={"why": why[:500]})
+
+
 def clear_authorisation(session: Session, channel_id: int, *, now_ms: int) -> None:
     """A new token pair was stored: the channel may be called again."""
     session.execute(
@@ -362,3 +367,4 @@ def clear_authorisation(session: Session, channel_id: int, *, now_ms: int) -> No
         {"c": channel_id},
     )
     close_finding(session, "needs_authorisation", "channel", channel_id=channel_id, now_ms=now_ms)
+    close_finding(session, "renewal_refused", "channel", channel_id=channel_id, now_ms=now_ms)

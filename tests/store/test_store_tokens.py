@@ -267,6 +267,26 @@ def test_a_refused_refresh_names_the_command_and_keeps_what_is_stored(shop: Benc
     assert shop.value("SELECT owner FROM lease WHERE name LIKE 'token:%'") == ""  # the next try need not wait
 
 
+def test_a_renewal_refused_ahead_of_time_leaves_hours_to_authorise_again(shop: Bench, server: TokenServer) -> None:
+    """The seller at 2 a.m.: the refresh token is dead, the access token is good for two more hours, and work goes on."""
+
+    async def body() -> None:
+        one = keeper(shop, server)
+        shop.clock.advance(hours=2, minutes=1)
+        server.faults = ["revoked", "revoked"]
+        for _ in range(3):
+            assert (await one.current()).access == "access-1"
+        assert server.asked == 1  # not asked again with every call
+        assert shop.value("SELECT COUNT(*) FROM finding WHERE kind = 'renewal_refused' AND closed_ms IS NULL") == 1
+        shop.clock.advance(hours=2)
+        with pytest.raises(AuthNeeded, match=COMMAND):
+            await one.current()
+        await one.keep_consent(server.grant())
+        assert shop.value("SELECT COUNT(*) FROM finding WHERE kind = 'renewal_refused' AND closed_ms IS NULL") == 0
+
+    asyncio.run(body())
+
+
 def test_a_lost_answer_is_asked_for_once_more(shop: Bench, server: TokenServer) -> None:
     server.faults = ["dropped"]
     assert renew(shop, server).access == "access-2"
