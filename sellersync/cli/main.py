@@ -15,7 +15,7 @@ import typer
 from sellersync import __version__
 from sellersync.domain.errors import SellersyncError
 
-from . import auth, connectors, demo, differences, ledger, listings, orders, report, run, status, stock, sync
+from . import auth, connectors, demo, differences, ledger, listings, orders, parcels, report, run, status, stock, sync
 from .codes import MEANING, Code
 from .out import note
 from .sentences import sentence
@@ -39,6 +39,7 @@ for module in (run, sync, status, report, demo):
 differences.register(stock.app)
 for name, group in (
     ("orders", orders.app),
+    ("parcels", parcels.app),
     ("stock", stock.app),
     ("listings", listings.app),
     ("ledger", ledger.app),

@@ -165,7 +165,7 @@ class Attempt:
     async def adopt(self, booking: Booking) -> None:
         """Take a booking as ours if it carries our reference and goes where ours goes; else a person decides. One that is shown as
         cancelled or failed is the proof that the reference is dead: the next attempt may go on."""
-        problem = _differs(booking, self.request)
+        problem = mismatch(booking, self.request)
         if problem:
             await for_a_person(self.world, self.claim_id, problem, self.run)
             return
@@ -255,7 +255,8 @@ def as_remote(booking: Booking, order_id: str) -> RemoteParcel:
     )
 
 
-def _differs(booking: Booking, request: BookingRequest) -> str:
+def mismatch(booking: Booking, request: BookingRequest) -> str:
+    """Why a booking cannot be the one that was asked for, or ""."""
     if booking.reference and booking.reference != request.reference:
         return f"booking {booking.booking_id} carries another reference"
     if booking.company and booking.company.lower() != request.company.lower():

@@ -147,7 +147,7 @@ async def settle(world: World, shop: Shop, claim: OpenClaim, run: Run) -> None:
         claim.id,
         claim.parcel_id,
         claim.order_remote_id,
-        _unpacked(claim.request),
+        unpacked(claim.request),
         claim.request,
         run,
         again=True,
@@ -244,7 +244,8 @@ def _packed(request: BookingRequest, choice: Choice) -> dict[str, Any]:
     return {"request": asdict(request), "quoted": choice.quote.price, "why": choice.why, "account": choice.account.slug}
 
 
-def _unpacked(packed: dict[str, Any]) -> BookingRequest:
+def unpacked(packed: dict[str, Any]) -> BookingRequest:
+    """The request of a claim on an own-site parcel, as it was sealed."""
     fields = dict(packed["request"])
     items: Sequence[dict[str, Any]] = fields["items"]
     fields["sender"], fields["recipient"] = Place(**fields["sender"]), Place(**fields["recipient"])

@@ -54,7 +54,9 @@ SETTLED: dict[str, Settled] = {
     "renewal_refused": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
     "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
-    "booking_unsettled": Settled(_order),
+    "booking_unsettled": Settled(
+        lambda need: f"sellersync parcels settle {_q(need, 'order')} --booked WAYBILL", "sellersync parcels claims"
+    ),
     "booking_refused": Settled(_order),
     "cancelled_but_booked": Settled(_order),
     "unit_in_two_parcels": Settled(_order),

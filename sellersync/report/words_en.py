@@ -187,7 +187,8 @@ FINDINGS: dict[str, FindingWords] = {
     "booking_unsettled": FindingWords(
         "Courier bookings whose outcome nobody knows",
         "Order {order} on {channel}, reference {reference}: {why}",
-        "Look for the reference in the courier's or marketplace's own pages; the command shows the order.",
+        "Look for the reference in the courier's or marketplace's own pages and say with the command what you found: "
+        "its waybill (own site: the courier's booking id), or --not-booked instead.",
         "The parcel is not booked again by itself, so that nobody pays twice.",
     ),
     "booking_refused": FindingWords(

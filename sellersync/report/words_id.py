@@ -187,7 +187,8 @@ FINDINGS: dict[str, FindingWords] = {
     "booking_unsettled": FindingWords(
         "Pemesanan kurir yang hasilnya tidak diketahui",
         "Pesanan {order} di {channel}, referensi {reference}: {why}",
-        "Cari referensi itu di halaman kurir atau marketplace; perintah ini menampilkan pesanannya.",
+        "Cari referensi itu di halaman kurir atau marketplace, lalu sampaikan hasilnya dengan perintah ini: "
+        "resinya (situs sendiri: nomor pemesanan kurir), atau --not-booked sebagai gantinya.",
         "Kurir tidak dipesan lagi dengan sendirinya, supaya tidak dibayar dua kali.",
     ),
     "booking_refused": FindingWords(

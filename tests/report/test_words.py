@@ -182,7 +182,7 @@ def a_need(kind: str, subject: str = "S1", channel: str = "shopee", **details: o
             a_need("booking_unsettled", "17", order="O9"),
             "Pesanan O9 di shopee, referensi –: –",
             "Order O9 on shopee, reference –: –",
-            "sellersync orders show O9",
+            "sellersync parcels settle O9 --booked WAYBILL",
         ),
         (a_need("sudden_zero", "targets", count=12, targets=["a", "b", "c", "d", "e", "f"]),
             "shopee: 12 angka ditahan, antara lain a, b, c, d, e, …",

@@ -485,6 +485,6 @@ def test_what_is_done_about_differences(place: Place) -> None:
 def test_a_policy_that_makes_no_sense_is_a_sentence(place: Place) -> None:
     problems = place.problems(GOOD + '\n[compare]\nedited_by_hand = "ignore"\nunknown_target = "adopt"\n')
     assert len(problems) == 2
-    assert "compare.edited_by_hand" in problems[0]
+    assert "[compare] edited_by_hand" in problems[0]
     assert "'report', 'overwrite' or 'adopt'" in problems[0]
     assert "there is no number to adopt" in problems[1]
