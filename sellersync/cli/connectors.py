@@ -78,7 +78,7 @@ def certify(
         as_json(certificate.as_plain())
     else:
         rows = [
-            (behaviour.area, behaviour.name, behaviour.checks, behaviour.outcome.value, behaviour.why)
+            (behaviour.area, behaviour.name, behaviour.checks, _shown(behaviour.outcome), behaviour.why)
             for behaviour in certificate.behaviours
         ]
         table(("area", "behaviour", "checks", "result", "why"), rows, title=f"{certificate.title} ({certificate.kind})")
@@ -86,6 +86,11 @@ def certify(
         say(f"{counts}." + (f" Written to {path}." if path else ""))
     if not certificate.good:
         raise typer.Exit(Code.ATTENTION)
+
+
+def _shown(outcome: str) -> str:
+    """A failure is seen at once in a long table."""
+    return outcome.upper() if outcome == "failed" else outcome
 
 
 @app.command()

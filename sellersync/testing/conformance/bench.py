@@ -226,9 +226,10 @@ COMPANIES = ("jne", "sicepat", "jnt", "anteraja", "lion", "idexpress", "ninja", 
 
 
 class CourierBench(Bench[Courier, CourierSimulator]):
-    """The moves of a courier's tests. `booked` is the parcel of a staged world."""
+    """The moves of a courier's tests. In a staged world `booked` is a parcel and `spare` the request that made it."""
 
     booked: str = ""
+    spare: BookingRequest | None = None
 
     async def request(self, number: int = 1, **changes: Any) -> BookingRequest:
         """A parcel for the cheapest service that was offered; the reference belongs to `number`."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 from sellersync.connector.contract import Booking, Quote, QuoteRequest
+from sellersync.domain.ids import booking_reference
 
 from .bench import COMPANIES, ITEM, RECIPIENT, SENDER, CourierBench
 from .deliveries import Deliveries
@@ -20,7 +22,8 @@ class CourierConformance(Parcels, Deliveries, Tokens, Hygiene):
     bench_class = CourierBench
 
     async def stage(self, bench: CourierBench) -> None:
-        booking = await bench.book(await bench.request())
+        bench.spare = await bench.request()
+        booking = await bench.book(bench.spare)
         await bench.clock.sleep(WAYBILL_LOOKS_MAX * LOOK_S)
         bench.booked = booking.booking_id
 
@@ -30,8 +33,10 @@ class CourierConformance(Parcels, Deliveries, Tokens, Hygiene):
 
     def errands(self, bench: CourierBench) -> dict[str, Callable[[], Awaitable[Any]]]:
         async def book() -> Booking:
-            number = len(bench.tap.calls)
-            return await bench.book(await bench.request(number))
+            assert bench.spare is not None
+            length_max = bench.connector.capabilities.reference_length_max
+            reference = booking_reference("bench", 2, str(len(bench.tap.calls)), 1, 1, length_max=length_max)
+            return await bench.book(replace(bench.spare, reference=reference))
 
         return super().errands(bench) | {
             "book": book,

@@ -128,9 +128,8 @@ class Hygiene(HttpFaults):
         secrets = await secrets_of(bench) | await self.private_words(bench)
 
         def echo(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-            said = (
-                f"{request.method} {request.url} {dict(request.headers)} {request.content.decode('utf-8', 'replace')}"
-            )
+            body = request.content.decode("utf-8", "replace")
+            said = f"{body} {request.method} {request.url} {dict(request.headers)}"
             if shape == "json":
                 return httpx.Response(status, json={"message": said, "error": said, "code": said, "msg": said})
             if shape == "html":
@@ -157,8 +156,10 @@ class Hygiene(HttpFaults):
         assert isinstance(loop, VirtualLoop)
         blocked = []
         for _ in range(ATTEMPTS_MAX):
+            await bench.clock.sleep(0.0)
             loop.longest_block_s()
             await self.look(bench)
+            await bench.clock.sleep(0.0)  # the turn ends
             blocked.append(loop.longest_block_s())
             if blocked[-1] <= BLOCKED_S_MAX:
                 return

@@ -33,7 +33,7 @@ every_damage = pytest.mark.parametrize("harm", DAMAGES, ids=[harm.__name__ for h
 
 
 async def small_shop(bench: ChannelBench) -> list[str]:
-    """A paid order of two products, an unpaid one and a cancelled one."""
+    """A paid order of two products that may be shipped, an unpaid one and a cancelled one."""
     first, second = bench.products(2)
     placed = [
         bench.sim.place_order([(first.remote_key, 2), (second.remote_key, 1)]),
@@ -43,6 +43,7 @@ async def small_shop(bench: ChannelBench) -> list[str]:
     await bench.clock.sleep(5)
     bench.sim.cancel(placed[2])
     await bench.clock.sleep(30)
+    await bench.until_ready(placed[0])
     return placed
 
 

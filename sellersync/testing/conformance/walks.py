@@ -134,9 +134,11 @@ class Walks(Conformance):
         """The process dies after a page was committed; meanwhile buyers go on. The walk resumes from mark and progress."""
         product = bench.product(stock=2 * many)
         placed = []
+        step_s = 3 * bench.connector.capabilities.overlap_s / many  # the overlap alone must not save a lost page
         for number in range(many):
-            placed.append(bench.sim.place_order([(product.remote_key, 1)], paid=number % 2 == 0))
-            await bench.clock.sleep(number % 3)
+            placed.append(bench.sim.place_order([(product.remote_key, 1)]))
+            await bench.clock.sleep(step_s * (number % 3))
+        await bench.clock.sleep(2 * bench.connector.capabilities.overlap_s)
         cut = 0
         while True:
             pages: list[Page] = []
@@ -151,8 +153,8 @@ class Walks(Conformance):
                 return
             await bench.restart()
             await bench.clock.sleep(3)
-            touched = placed[1 + 2 * cut]  # an unpaid one, perhaps on a page that was not read yet
-            bench.sim.pay(touched)
+            touched = placed[1 + 2 * cut]
+            bench.sim.cancel(touched)
             await bench.clock.sleep(bench.connector.capabilities.visibility_delay_s + 5)
             rest = await bench.walk(mark.at, progress=mark.progress)
             closed = rest[-1].closes
@@ -241,6 +243,20 @@ class Walks(Conformance):
         seen = latest(await bench.walk(closed))
         assert new in seen
         assert old not in seen, "the mark has no effect"
+
+    @on_bench()
+    async def test_the_very_second_of_the_mark_loses_nothing(self, bench: ChannelBench) -> None:
+        """Providers count seconds: what changes in the second in which a window closes may come behind its last page."""
+        product = bench.product()
+        early = bench.sim.place_order([(product.remote_key, 1)])
+        await bench.clock.sleep(bench.connector.capabilities.visibility_delay_s)
+        pages = await bench.walk()
+        late = bench.sim.place_order([(product.remote_key, 1)], paid=False)
+        closed = pages[-1].closes
+        assert closed is not None
+        await bench.clock.sleep(bench.connector.capabilities.visibility_delay_s + 5)
+        seen = latest([*pages, *await bench.walk(closed)])
+        assert set(seen) == {early, late}
 
     @on_bench()
     async def test_a_change_is_a_newer_version(self, bench: ChannelBench) -> None:
