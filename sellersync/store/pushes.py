@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -48,26 +48,31 @@ def target_facts(
     """Everything that decides about the channel's targets, read in a handful of statements.
 
     `pots` says that the channel may hold units aside, so an unread or stale pot forbids raising; `blind_sold` are units per SKU that
-    channels which cannot be pulled have probably sold meanwhile.
+    channels which cannot be pulled have probably sold meanwhile. `only` are the targets of one batch: what it costs must not grow with
+    the assortment.
     """
     places = _Places.of(session, channel_id)
-    available, changed, counted = _balances(session)
-    recipes = _recipes(session, channel_id)
+    recipes = _recipes(session, channel_id, only)
+    concerned = (
+        None if only is None else {sku_id for found in recipes.values() for one in found for sku_id, _ in one or ()}
+    )
+    available, changed, counted = _balances(session, concerned)
     held = session.execute(
         text(
             "SELECT order_line.target_id, SUM(order_line.held_outside) AS units FROM order_line JOIN sales_order "
             "ON sales_order.id = order_line.order_id WHERE sales_order.channel_id = :c AND order_line.held_outside > 0 "
-            "AND order_line.target_id IS NOT NULL GROUP BY order_line.target_id"
+            f"AND order_line.target_id IS NOT NULL {_among('order_line.target_id', only)} GROUP BY order_line.target_id"
         ),
         {"c": channel_id},
     )
     outside: dict[int, int] = {row.target_id: int(row.units) for row in held}
-    buffers: dict[int, int] = {row.id: row.buffer for row in session.execute(text("SELECT id, buffer FROM sku"))}
-    rows = session.execute(text("SELECT * FROM target WHERE channel_id = :c ORDER BY id"), {"c": channel_id}).all()
+    skus_of = session.execute(text(f"SELECT id, buffer FROM sku WHERE 1 = 1 {_among('id', concerned)}"))
+    buffers: dict[int, int] = {row.id: row.buffer for row in skus_of}
+    rows = session.execute(
+        text(f"SELECT * FROM target WHERE channel_id = :c {_among('id', only)} ORDER BY id"), {"c": channel_id}
+    ).all()
     facts: list[TargetFacts] = []
     for row in rows:
-        if only is not None and row.id not in only:
-            continue
         place = places.of_location(row.location)
         listings = recipes.get(row.id, [])
         skus = {sku_id for recipe in listings for sku_id, _ in recipe or ()}
@@ -135,31 +140,44 @@ class _Places:
         return self.own
 
 
+def _among(column: str, ids: Collection[int] | None) -> str:
+    """A further condition; `None` means all."""
+    return "" if ids is None else f"AND {column} IN ({in_list(ids)})"
+
+
 def _balances(
-    session: Session,
+    session: Session, skus: Collection[int] | None
 ) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], tuple[int, int]], set[tuple[int, int]]]:
     available: dict[tuple[int, int], int] = {}
     changed: dict[tuple[int, int], tuple[int, int]] = {}
     for row in session.execute(
-        text("SELECT sku_id, warehouse_id, quantity, changed_ms, movement_id FROM balance WHERE account = 'available'")
+        text(
+            "SELECT sku_id, warehouse_id, quantity, changed_ms, movement_id FROM balance "
+            f"WHERE account = 'available' {_among('sku_id', skus)}"
+        )
     ):
         available[(row.sku_id, row.warehouse_id)] = row.quantity
         changed[(row.sku_id, row.warehouse_id)] = (row.changed_ms, row.movement_id)
     counted = {
         (row.sku_id, row.warehouse_id)
-        for row in session.execute(text("SELECT DISTINCT sku_id, warehouse_id FROM count_line"))
+        for row in session.execute(
+            text(f"SELECT DISTINCT sku_id, warehouse_id FROM count_line WHERE 1 = 1 {_among('sku_id', skus)}")
+        )
     }
     return available, changed, counted
 
 
-def _recipes(session: Session, channel_id: int) -> dict[int, list[list[tuple[int, int]] | None]]:
+def _recipes(
+    session: Session, channel_id: int, only: Collection[int] | None
+) -> dict[int, list[list[tuple[int, int]] | None]]:
     """Target -> the recipes of its active listings (`None` for an unmapped one)."""
     found: dict[int, dict[int, list[tuple[int, int]] | None]] = {}
     rows = session.execute(
         text(
             "SELECT listing_target.target_id, listing.id AS listing_id, recipe_item.sku_id, recipe_item.quantity "
             "FROM listing_target JOIN listing ON listing.id = listing_target.listing_id "
-            "LEFT JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id WHERE listing.channel_id = :c AND listing.managed"
+            "LEFT JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id "
+            f"WHERE listing.channel_id = :c AND listing.managed {_among('listing_target.target_id', only)}"
         ),
         {"c": channel_id},
     )
