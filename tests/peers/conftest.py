@@ -1,12 +1,12 @@
 import sys
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / folder) for folder in ("jobs", "store")]
-
 import pytest
 
 from sellersync.store import schema
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / folder) for folder in ("jobs", "store")]
 
 
 @pytest.fixture
