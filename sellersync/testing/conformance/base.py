@@ -20,7 +20,8 @@ from .bench import Bench, build_bench
 
 NOT_OFFERED = "not offered: "
 NO_HAND = "the simulator has no hand for it: "
-BENCH_ARGUMENTS = ("switches", "skew_s")
+BENCH_ARGUMENTS = {"switches": "switches", "corner": "switches", "skew_s": "skew_s"}
+"""Argument of a test -> the option of `build_bench` that it sets."""
 
 SIZES: dict[str, tuple[Sequence[int], Sequence[int]]] = {
     "many": ([130], [230]),  # orders on more than one page
@@ -46,7 +47,7 @@ def on_bench(**options: Any) -> Callable[[Callable[..., Awaitable[None]]], Calla
 
         def run(self: Conformance, **arguments: Any) -> None:
             bench_options = dict(options)
-            bench_options |= {name: value for name, value in arguments.items() if name in BENCH_ARGUMENTS}
+            bench_options |= {BENCH_ARGUMENTS[name]: arguments[name] for name in BENCH_ARGUMENTS if name in arguments}
 
             async def body() -> None:
                 bench = build_bench(self.bench_class, self.provider, settings=self.settings, **bench_options)
@@ -77,11 +78,17 @@ class Conformance:
     bench_class: ClassVar[type[Bench[Any, Any]]]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Tests with an argument `switches` run once for every position of every switch that the simulator declares."""
+        """Tests with an argument `switches` run once for every position of every switch that the simulator declares, those with
+        `corner` once with the defaults and once with every switch in its last position."""
         large = metafunc.config.getoption("conformance_size", "small") == "large"
         for name, (small, big) in SIZES.items():
             if name in metafunc.fixturenames:
                 metafunc.parametrize(name, big if large else small)
+        if "corner" in metafunc.fixturenames:
+            last = {name: choices[-1] for name, choices in simulator_class(self.provider).SWITCHES.items()}
+            metafunc.parametrize(
+                "corner", [{}, last] if last else [{}], ids=["defaults", "all_switched"][: 1 + bool(last)]
+            )
         if "switches" in metafunc.fixturenames:
             positions = list(self.positions())
             metafunc.parametrize(

@@ -67,7 +67,9 @@ class Walks(Conformance):
         check_closes(pages, START, bench.clock.now())
 
     @on_bench()
-    async def test_a_window_beyond_every_cap_is_split(self, bench: ChannelBench, crowd: int) -> None:
+    async def test_a_window_beyond_every_cap_is_split(
+        self, bench: ChannelBench, crowd: int, corner: dict[str, Any]
+    ) -> None:
         """More orders than a provider pages through in one window (5,000 with `--conformance-size large`)."""
         product = bench.product(stock=2 * crowd)
         placed = set()
