@@ -30,12 +30,23 @@ def insert_many(session: Session, table: Table, rows: Sequence[Mapping[str, Any]
 
 def select_in(session: Session, statement: str, values: Sequence[Any], *fixed: Any) -> Iterator[Any]:
     """Rows of a query whose text ends in `IN`: the `fixed` values come first, then `values` in chunks of `IN_MAX`."""
+    for result in _run_in(session, statement, values, fixed):
+        yield from result
+
+
+def update_in(session: Session, statement: str, values: Sequence[Any], *fixed: Any) -> None:
+    """Run a statement whose text ends in `IN`, as `select_in` does."""
+    for _ in _run_in(session, statement, values, fixed):
+        pass
+
+
+def _run_in(session: Session, statement: str, values: Sequence[Any], fixed: tuple[Any, ...]) -> Iterator[Any]:
     connection = session.connection()
     mark = _mark(connection)
     for start in range(0, len(values), IN_MAX):
         chunk = values[start : start + IN_MAX]
         marks = ", ".join([mark] * len(chunk))
-        yield from connection.exec_driver_sql(f"{_spelled(statement, mark)} ({marks})", (*fixed, *chunk))
+        yield connection.exec_driver_sql(f"{_spelled(statement, mark)} ({marks})", (*fixed, *chunk))
 
 
 def _mark(connection: Connection) -> str:

@@ -38,7 +38,6 @@ from .parcels import left_by_parcels, tidy_own_parcels
 from .posting import (
     LineWork,
     OrderWork,
-    in_list,
     kept_outside,
     load_components,
     load_works,
@@ -451,11 +450,7 @@ def _forget_expected(session: Session, rules: ChannelRules, items: Sequence[_Inc
             changes.setdefault(target_id, []).extend(list_of)
     if not changes:
         return
-    rows = (
-        session.connection()
-        .execute(text(f"SELECT id, expected, window_to_ms FROM target WHERE id IN ({in_list(changes)})"))
-        .all()
-    )
+    rows = select_in(session, "SELECT id, expected, window_to_ms FROM target WHERE id IN", list(changes))
     updates = []
     for row in rows:
         window_to = from_epoch_ms(row.window_to_ms, where="") if row.window_to_ms is not None else None

@@ -30,7 +30,7 @@ from sellersync.domain.stock import (
     shelf_change,
 )
 
-from .bulk import insert_many, run_many
+from .bulk import insert_many, run_many, select_in, update_in
 from .findings import keep_findings
 from .tables import NO_WAREHOUSE, Movement
 
@@ -115,8 +115,7 @@ def post_orders(session: Session, works: Sequence[OrderWork], *, now_ms: int, wh
     posted.orders = sum(len(ids) for ids in revisions.values())
     run_many(session, _UPSERT_POSITION, positions)
     for revision, ids in revisions.items():
-        statement = text(f"UPDATE sales_order SET posted_rev = :rev WHERE id IN ({in_list(ids)})")
-        session.connection().execute(statement, {"rev": revision})
+        update_in(session, "UPDATE sales_order SET posted_rev = ? WHERE id IN", ids, revision)
     return posted
 
 
@@ -310,16 +309,9 @@ def line_from_row(row: Mapping[Any, Any], recipes: Mapping[int, tuple[Component,
 def load_components(session: Session, recipe_ids: Iterable[int]) -> dict[int, tuple[Component, ...]]:
     """Recipe id -> its components."""
     found: dict[int, list[Component]] = {recipe_id: [] for recipe_id in recipe_ids}
-    if not found:
-        return {}
-    ids = in_list(found)
-    rows = session.connection().execute(
-        text(
-            f"SELECT recipe_id, sku_id, quantity FROM recipe_item WHERE recipe_id IN ({ids}) ORDER BY recipe_id, sku_id"
-        )
-    )
-    for row in rows:
-        found[row.recipe_id].append(Component(row.sku_id, row.quantity))
+    rows = select_in(session, "SELECT recipe_id, sku_id, quantity FROM recipe_item WHERE recipe_id IN", list(found))
+    for recipe_id, sku_id, quantity in sorted(rows):
+        found[recipe_id].append(Component(sku_id, quantity))
     return {recipe_id: tuple(components) for recipe_id, components in found.items()}
 
 
