@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from sellersync.sandbox.kit import CourierSimulator, Refusal
+from sellersync.sandbox.kit import CourierSimulator, NoHand, Refusal
 
 from .sandbox_checks import pickup_fault, rates_fault
 from .sandbox_parcels import CANCELLABLE, STATUSES, WIB, Depot, Parcel, tracking_answer
@@ -116,6 +116,19 @@ class KiriminAjaSandbox(CourierSimulator):
         with self.lock:
             self._depot.settle()
             self._depot.move(self._depot.parcels[booking_id], int(status), self.clock())
+
+    def collect(self, booking_id: str) -> None:
+        self.advance(booking_id, "106")
+
+    def deliver(self, booking_id: str) -> None:
+        self.advance(booking_id, "200")
+
+    def answer_cancellations(self, how: str) -> None:
+        if how != "pending":
+            raise NoHand(f"answer_cancellations {how}: prepaid parcels are cancelled up to 48 hours later")
+
+    def set_balance(self, amount: int) -> None:
+        self.balance = amount
 
     def pay(self, pickup_number: str) -> None:
         """Somebody pays the QR code of an unpaid pickup; its waybill is asked for then."""
