@@ -6,7 +6,8 @@ import pytest
 from sellersync.store import schema
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / folder) for folder in ("jobs", "store")]
+sys.path.insert(0, str(TESTS / "store"))
+sys.path.insert(0, str(TESTS / "jobs"))
 
 
 @pytest.fixture
