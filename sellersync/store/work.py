@@ -355,7 +355,9 @@ def _at(ms: int | None) -> datetime | None:
 
 def note_renewal_refused(session: Session, channel_id: int, why: str, *, now_ms: int) -> None:
     """The token can no longer be renewed but is still good: the seller should authorise again before it ends; work goes on."""
-    raise_finding(session, "renewal_refused", "channel", channel_id=channel_id, now_ms=now_ms, details={"why": why[:500]})
+    raise_finding(
+        session, "renewal_refused", "channel", channel_id=channel_id, now_ms=now_ms, details={"why": why[:500]}
+    )
 
 
 def clear_authorisation(session: Session, channel_id: int, *, now_ms: int) -> None:
