@@ -227,10 +227,10 @@ def test_b34_a_campaign_lock_is_told_retried_later_and_no_other_channels_matter(
             assert '"campaign_locked"' in details
             assert dict(tuple(row) for row in s.query("SELECT slug, state FROM channel"))["lazada"] == "ok"
             asked = refused_writes(s)
-            await s.settle(60, pause_s=60)
+            await s.settle(12, pause_s=300)
             assert refused_writes(s) - asked <= 2  # hourly, not at every push
             lazada.set_campaign(key)
-            await s.settle(64, pause_s=60)
+            await s.settle(13, pause_s=300)
             assert set(s.levels("KOPI-250").values()) == {300}
             assert findings(s, "push_refused") == []
 

@@ -197,7 +197,7 @@ def test_b21_no_order_is_ever_written_to_a_channel(tmp_path: Path) -> None:
     async def body() -> None:
         async with simulate(tmp_path) as s:
             await s.start_shops(SKUS)
-            for number in range(30):
+            for number in range(16):
                 slug = MARKETPLACES[number % len(MARKETPLACES)]
                 order_id = s.order(slug, {"KOPI-250": 1 + number % 2})
                 if number % 7 == 0 and order_id:
