@@ -24,8 +24,17 @@ from apscheduler.triggers.base import BaseTrigger
 
 from sellersync.app import App, build, process_name
 from sellersync.domain.errors import Held, SellersyncError
-from sellersync.jobs import book_couriers, compare_stock, pull_listings, pull_orders, push_stock, seal, track_parcels
-from sellersync.jobs.world import Run, Shop
+from sellersync.jobs import (
+    book_couriers,
+    check_health,
+    compare_stock,
+    pull_listings,
+    pull_orders,
+    push_stock,
+    seal,
+    track_parcels,
+)
+from sellersync.jobs.world import CourierAccount, Run, Shop
 from sellersync.settings import Settings
 from sellersync.store import reads, work
 from sellersync.store.findings import close_finding, raise_finding
@@ -42,6 +51,8 @@ HEARTBEAT_S = 10.0
 START_SPREAD_S_MAX = 1.0
 MISFIRE_GRACE_S = 3_600
 PRUNE_S = 86_400.0
+HEALTH_S = 86_400.0
+HEALTH_JITTER = 0.1
 RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
 QUIET_COUNTS = frozenset({"unchanged", "reread", "read_back", "looked", "uncounted", "seen", "mapped", "unmapped"})
@@ -232,11 +243,21 @@ class Daemon:
                 self._app.settings.compare.every_s,
                 channel.jitter,
             )
+        accounts: list[Shop | CourierAccount] = [*self._world.shops, *self._world.couriers]
+        for account in accounts:
+            self._add(
+                check_health.JOB, account, partial(check_health.run, self._world, account), HEALTH_S, HEALTH_JITTER
+            )
         self._add(seal.JOB, None, partial(seal.run, self._world), jobs.seal_s, 0.0)
         self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
 
     def _add(
-        self, job: str, shop: Shop | None, errand: Callable[[], Awaitable[object]], period_s: float, jitter: float
+        self,
+        job: str,
+        shop: Shop | CourierAccount | None,
+        errand: Callable[[], Awaitable[object]],
+        period_s: float,
+        jitter: float,
     ) -> None:
         channel_id = 0 if shop is None else shop.id
         name = job if shop is None else f"{job} {shop.slug}"

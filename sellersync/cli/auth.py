@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +16,14 @@ from sellersync.app import App
 from sellersync.clock import SystemClock
 from sellersync.connector.contract import Authoriser, Token
 from sellersync.domain.errors import BadInput, NotSupported
+from sellersync.jobs.check_health import AUTHORISATION_WARNING, authorisation_end, keep_authorisation_end
 from sellersync.jobs.tokens import TokenKeeper
-from sellersync.store import reads
+from sellersync.store import reads, work
+from sellersync.store.findings import close_kind
+from sellersync.store.ledger import Session
 from sellersync.store.vault import Vault
 
+from .catch import CATCH_S_MAX, Catcher
 from .codes import Code
 from .out import as_json, note, say, table, when
 from .state import state_of
@@ -34,20 +40,42 @@ def login(
     redirect_url: Annotated[
         str, typer.Option(help="The redirect address that is declared in the provider's console.")
     ] = REDIRECT_URL,
+    catch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=1024,
+            max=65535,
+            help="Catch the address on this port of this computer instead of having it pasted.",
+        ),
+    ] = None,
 ) -> None:
-    """Open the consent page, agree, and paste the address to which the browser was sent."""
+    """Open the consent page, agree, and paste the address to which the browser was sent (or have it caught)."""
     state = state_of(context)
+    if catch is not None and redirect_url == REDIRECT_URL:
+        redirect_url = f"http://localhost:{catch}/sellersync"
 
     async def errand(app: App) -> tuple[str, datetime | None]:
         keeper, authoriser = _keeper(app, channel)
         challenge = Vault.new_key()[:CHALLENGE_LENGTH]
         page = authoriser.consent_url(state=challenge, redirect_url=redirect_url)
-        note("Open this page in a browser, log in as the owner of the shop and agree:")
-        note(f"\n  {page}\n")
-        note("The browser then goes to an address that may not load. Copy that whole address and paste it here:")
-        parameters = _redirected(sys.stdin.readline(), challenge)
+        with nullcontext() if catch is None else Catcher(catch, challenge) as catcher:
+            note("Open this page in a browser, log in as the owner of the shop and agree:")
+            note(f"\n  {page}\n")
+            if catcher is None:
+                note(
+                    "The browser then goes to an address that may not load. Copy that whole address and paste it here:"
+                )
+                parameters = _redirected(sys.stdin.readline(), challenge)
+            else:
+                note(f"Waiting up to {CATCH_S_MAX // 60} minutes for the browser to come to {redirect_url} ...")
+                parameters = await asyncio.to_thread(catcher.wait)
         token = await keeper.keep_consent(await authoriser.exchange(parameters))
         health = await app.connectors[channel].health()
+        await app.ledger.write(
+            lambda session: _after_login(session, channel, health.authorisation_ends_at, app.ledger.now_ms()),
+            name="login",
+        )
         return health.shop_name or health.remote_shop_id, health.authorisation_ends_at or _ends(token)
 
     shop, ends = state.on_app(errand)
@@ -56,6 +84,14 @@ def login(
     else:
         left = f", until {ends:%Y-%m-%d} ({(ends - SystemClock().now()).days} days)." if ends else "."
         say(f"Authorised: {shop}{left}")
+
+
+def _after_login(session: Session, slug: str, ends: datetime | None, now_ms: int) -> None:
+    """The new consent's end; the warning about the old one is settled."""
+    known = work.channel_by_slug(session, slug)
+    assert known is not None
+    keep_authorisation_end(session, channel_id=known.id, ends=ends)
+    close_kind(session, "authorisation_ending", now_ms=now_ms, channel_id=known.id)
 
 
 def _redirected(address: str, challenge: str) -> dict[str, str]:
@@ -99,18 +135,25 @@ def import_(
 
 @app.command("status")
 def status(context: typer.Context) -> None:
-    """Which channels are authorised, and until when. Exit code 4 when one is not."""
+    """Which channels are authorised, and for how many days. Warns from 30 days on. Exit code 4 when one is not."""
     state = state_of(context)
+    now = SystemClock().now()
 
     async def errand(app: App) -> list[dict[str, object]]:
         status = await app.ledger.read(lambda session: reads.ledger_status(session, app.ledger))
         known = {row.state.slug: row for row in status.channels}
+        said_ends = await app.ledger.read(
+            lambda session: {slug: authorisation_end(session, row.state.id) for slug, row in known.items()}
+        )
         rows: list[dict[str, object]] = []
         for slug, connector in app.connectors.items():
             needed = connector.authoriser is not None
             fine = not needed or (known[slug].authorised and known[slug].state.state != "needs_authorisation")
+            said = said_ends.get(slug)
+            ends = (said or known[slug].authorisation_ends) if needed else None
             rows.append({"channel": slug, "provider": connector.provider, "authorised": fine, "static_keys": not needed,
-                         "ends": known[slug].authorisation_ends})  # fmt: skip
+                         "ends": ends, "days_left": None if ends is None else max((ends - now).days, 0),
+                         "ending": said is not None and said - now <= AUTHORISATION_WARNING})  # fmt: skip
         return rows
 
     rows = state.on_app(errand)
@@ -120,16 +163,20 @@ def status(context: typer.Context) -> None:
         zone = state.settings().shop.zone
         said = {True: "authorised", False: "NOT AUTHORISED"}
         table(
-            ("channel", "provider", "authorisation", "until"),
+            ("channel", "provider", "authorisation", "until", "days left"),
             [
                 (row["channel"], row["provider"], "static keys" if row["static_keys"] else said[bool(row["authorised"])],
-                 when(row["ends"], zone) if isinstance(row["ends"], datetime) else "-")
+                 when(row["ends"], zone) if isinstance(row["ends"], datetime) else "-", row["days_left"])
                 for row in rows
             ],
         )  # fmt: skip
         for row in rows:
             if not row["authorised"]:
                 say(f"Authorise it: sellersync auth login {row['channel']}")
+            elif row["ending"]:
+                say(
+                    f"{row['channel']} ends in {row['days_left']} days; authorise it before: sellersync auth login {row['channel']}"
+                )
     raise typer.Exit(Code.OK if all(row["authorised"] for row in rows) else Code.AUTHORISE)
 
 

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from sellersync.app import App
 from sellersync.domain.errors import Held
-from sellersync.jobs import book_couriers, compare_stock, pull_listings, pull_orders, push_stock, seal, track_parcels
-from sellersync.jobs.world import Run, Shop, World
+from sellersync.jobs import (
+    book_couriers,
+    check_health,
+    compare_stock,
+    pull_listings,
+    pull_orders,
+    push_stock,
+    seal,
+    track_parcels,
+)
+from sellersync.jobs.world import CourierAccount, Run, Shop, World
 
 from .codes import Code
 from .out import as_json, progress, say, table
@@ -31,18 +40,21 @@ class Job(StrEnum):
     TRACK = "track"
     LISTINGS = "listings"
     COMPARE = "compare"
+    HEALTH = "health"
     SEAL = "seal"
     ALL = "all"
 
 
 ORDER = (Job.PULL, Job.PUSH, Job.BOOK, Job.TRACK)
-Trip = Callable[[World, Shop], Awaitable[Run | None]]
+Account = Shop | CourierAccount
+Trip = Callable[[World, Any], Awaitable[Run | None]]
 TRIPS: dict[Job, Trip] = {
     Job.PULL: lambda world, shop: pull_orders.run(world, shop, wait_s=TURN_S_MAX, force=True, replay=True),
     Job.PUSH: lambda world, shop: push_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.COMPARE: lambda world, shop: compare_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.HEALTH: lambda world, shop: check_health.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.LISTINGS: lambda world, shop: pull_listings.run(world, shop, wait_s=TURN_S_MAX, force=True),
 }
 OUTCOME_CODES = {
@@ -83,13 +95,13 @@ def sync(
     state = state_of(context)
 
     async def errand(app: App) -> list[Result]:
-        shops = app.world.shops if channel is None else [app.world.shop(channel)]
         jobs = ORDER if job is Job.ALL else (job,)
         results: list[Result] = []
         with progress(quiet=state.json) as bar:
             for one in jobs:
-                task = bar.add(one.value, total=len(shops))
-                results += await _pass(app.world, one, shops, lambda task=task: bar.update(task, advance=1))  # type: ignore[misc]
+                accounts = _accounts(app.world, one, channel)
+                task = bar.add(one.value, total=len(accounts))
+                results += await _pass(app.world, one, accounts, lambda task=task: bar.update(task, advance=1))  # type: ignore[misc]
         return results
 
     results = state.on_app(errand)
@@ -106,12 +118,21 @@ def sync(
     raise typer.Exit(_code(results))
 
 
-async def _pass(world: World, job: Job, shops: list[Shop], done: Callable[[], None]) -> list[Result]:
+def _accounts(world: World, job: Job, slug: str | None) -> list[Account]:
+    """Whom the job is about: channels; couriers are asked for their health only."""
+    if job is Job.HEALTH:
+        couriers = [account for account in world.couriers if slug in (None, account.slug)]
+        if slug is None or couriers:
+            return [*(world.shops if slug is None else ()), *couriers]
+    return [*world.shops] if slug is None else [world.shop(slug)]
+
+
+async def _pass(world: World, job: Job, accounts: Sequence[Account], done: Callable[[], None]) -> list[Result]:
     """One job on all channels at the same time; a channel's trouble is its own."""
     if job is Job.SEAL:
         return [Result(job.value, "-", "ok", {"sealed": await seal.run(world)})]
 
-    async def one(shop: Shop) -> Result:
+    async def one(shop: Account) -> Result:
         try:
             return _result(job, shop, await TRIPS[job](world, shop))
         except Held as held:
@@ -119,10 +140,10 @@ async def _pass(world: World, job: Job, shops: list[Shop], done: Callable[[], No
         finally:
             done()
 
-    return list(await asyncio.gather(*(one(shop) for shop in shops)))
+    return list(await asyncio.gather(*(one(account) for account in accounts)))
 
 
-def _result(job: Job, shop: Shop, run: Run | None) -> Result:
+def _result(job: Job, shop: Account, run: Run | None) -> Result:
     if run is None:
         return Result(job.value, shop.slug, "not yet", error="its first pull of orders is not complete")
     return Result(job.value, shop.slug, run.outcome, dict(run.counts), run.error)

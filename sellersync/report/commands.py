@@ -52,6 +52,7 @@ def _difference(need: Need) -> str:
 SETTLED: dict[str, Settled] = {
     "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "renewal_refused": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
+    "authorisation_ending": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
     "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
     "booking_unsettled": Settled(
@@ -73,6 +74,8 @@ SETTLED: dict[str, Settled] = {
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "difference": Settled(_difference, "sellersync stock differences"),
     "uncounted": Settled(lambda need: f"sellersync stock count --from-channel {_channel(need)}"),
+    "clock_offset": Settled(lambda need: "sellersync sync health"),
+    "shop_note": Settled(lambda need: f"sellersync sync health --channel {_channel(need)}"),
     "return_open": Settled(_order),
     "return_due": Settled(_order),
     "bug": Settled(lambda need: "sellersync status", "sellersync status"),

@@ -172,6 +172,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Open the link that the command prints, agree, and paste the address you land on.",
         "The present token still works; when it ends, no order is read and no level is sent.",
     ),
+    "authorisation_ending": FindingWords(
+        "The authorisation of a channel ends soon",
+        "{channel}: {days} days left, until {ends}",
+        "Authorise it again with the command before that day.",
+        "After that day no order of this channel is read and no level is sent to it.",
+    ),
     "cancellation_pending": FindingWords(
         "Buyers ask to cancel",
         "Order {subject} on {channel}: {reason}",
@@ -286,6 +292,18 @@ FINDINGS: dict[str, FindingWords] = {
         "{channel}: {subject}",
         "Count the shelf, or take the channel's number as the first count with the command.",
         "Their number on the channel is left alone, whatever is sold elsewhere.",
+    ),
+    "clock_offset": FindingWords(
+        "This computer's clock is wrong",
+        "{channel}: its clock differs from ours by {seconds} seconds",
+        "Set the clock, or switch on its synchronisation (timedatectl set-ntp true); the command looks again.",
+        "Times and deadlines in the report are wrong by as much.",
+    ),
+    "shop_note": FindingWords(
+        "What a channel or courier says about the account",
+        "{channel}: {subject}",
+        "Look into the seller centre or the configuration; the command looks again.",
+        "It stands here as long as the channel says it.",
     ),
     "return_open": FindingWords(
         "Returns that wait for an answer or for goods",

@@ -172,6 +172,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Buka tautan yang dicetak perintah ini, setujui, lalu tempelkan alamat halaman yang terbuka.",
         "Token yang sekarang masih berlaku; setelah habis, pesanan tidak dibaca dan stok tidak dikirim.",
     ),
+    "authorisation_ending": FindingWords(
+        "Izin kanal segera berakhir",
+        "{channel}: sisa {days} hari, sampai {ends}",
+        "Beri izin lagi dengan perintah ini sebelum hari itu.",
+        "Setelah hari itu pesanan kanal ini tidak terbaca dan angka stoknya tidak terkirim.",
+    ),
     "cancellation_pending": FindingWords(
         "Pembeli minta batal",
         "Pesanan {subject} di {channel}: {reason}",
@@ -286,6 +292,18 @@ FINDINGS: dict[str, FindingWords] = {
         "{channel}: {subject}",
         "Hitung raknya, atau pakai angka kanal sebagai hitungan pertama dengan perintah ini.",
         "Angkanya di kanal dibiarkan, apa pun yang terjual di tempat lain.",
+    ),
+    "clock_offset": FindingWords(
+        "Jam komputer ini salah",
+        "{channel}: jamnya berbeda {seconds} detik dari jam kita",
+        "Betulkan jam, atau nyalakan sinkronisasinya (timedatectl set-ntp true); perintah ini memeriksa lagi.",
+        "Waktu dan batas waktu di laporan salah sebanyak itu.",
+    ),
+    "shop_note": FindingWords(
+        "Keterangan kanal atau kurir tentang akun ini",
+        "{channel}: {subject}",
+        "Periksa seller centre atau konfigurasi; perintah ini memeriksa lagi.",
+        "Tertulis di sini selama kanal itu mengatakannya.",
     ),
     "return_open": FindingWords(
         "Pengembalian yang menunggu jawaban atau barang",

@@ -36,8 +36,13 @@ def test_orders_flow_in_levels_go_out_and_parcels_are_booked(premises: Premises)
     until(lambda: set(premises.shown("TEKO-01").values()) == {8}, what="the sale of the own site on the marketplace")
     until(lambda: premises.shops["shopee"].arranged_parcels(), what="the marketplace parcel arranged")
     until(lambda: premises.couriers["biteship"].bookings(), what="the own site's parcel booked")
-    status = premises.json("status")
+    status = premises.json("status", expect=1)
     assert status["daemon"].startswith("daemon:")
+    assert {row["state"]["slug"]: row["findings"] for row in status["channels"]} == {
+        "shopee": {},
+        "toko": {},
+        "biteship": {"shop_note": 1},  # a test key
+    }
     assert {row["state"]["slug"]: row["state"]["state"] for row in status["channels"]} == {
         "shopee": "ok",
         "toko": "ok",
@@ -46,7 +51,7 @@ def test_orders_flow_in_levels_go_out_and_parcels_are_booked(premises: Premises)
     code, seconds = premises.stop(daemon)
     assert code == 0
     assert seconds < 5
-    assert premises.json("status")["daemon"] == ""
+    assert premises.json("status", expect=1)["daemon"] == ""
     assert premises.json("ledger", "verify")["ok"] is True
     assert "Traceback" not in premises.log.read_text()
 
@@ -108,7 +113,7 @@ def test_the_same_on_postgresql(tmp_path: Path, postgres_server: Any) -> None:
         again = place.start()
         until(lambda: place.imported() == placed, what="the third order")
         until(lambda: set(place.shown("KOPI-250").values()) == {18}, what="the levels")
-        status = place.json("status")
+        status = place.json("status", expect=1)  # the courier's test key
         assert status["daemon"].startswith("daemon:")
         assert place.stop(again)[0] == 0
         assert place.json("ledger", "verify")["ok"] is True
