@@ -152,6 +152,10 @@ async def _leased(world: World, job: str, name: str, channel_id: int, slug: str,
             if world.clock.monotonic() >= give_up:
                 raise
             await world.clock.sleep(WAIT_S)
+        except asyncio.CancelledError:
+            # A queued write runs to its end: the lease was taken although nobody will work under it.
+            await ledger.write(lambda session: work.free_lease(session, name, world.owner), name=f"{job}_unstart")
+            raise
     trouble: Exception | None = None
     try:
         yield run

@@ -275,6 +275,13 @@ def release_lease(session: Session, lease: HeldLease) -> None:
     )
 
 
+def free_lease(session: Session, name: str, owner: str) -> None:
+    """Give back a lease of which only the owner is known."""
+    session.execute(
+        text("UPDATE lease SET owner = '', until_ms = 0 WHERE name = :n AND owner = :o"), {"n": name, "o": owner}
+    )
+
+
 def free_leases_of(session: Session, owner_prefix: str) -> None:
     """Drop leases of a process that is certainly gone (its database lock was free)."""
     session.execute(text("UPDATE lease SET owner = '', until_ms = 0 WHERE owner LIKE :p"), {"p": owner_prefix + "%"})
