@@ -23,7 +23,7 @@ from .bench import Bench
 from .faults import HttpFaults
 
 BLOCKED_S_MAX = 0.1
-ATTEMPTS_MAX = 3
+ATTEMPTS_MAX = 5
 """A busy machine may stop any process for a moment: only a block that comes every time is the connector's."""
 SECRET_LENGTH_MIN = 6
 ECHOES = (200, 400, 401, 403, 404, 500)
