@@ -10,7 +10,7 @@ demo: $(STAMP)
 	$(BIN)/sellersync demo $(DEMO)
 
 test: $(STAMP) lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # The long versions of the crash tests; bounded by themselves.
 soak: $(STAMP)
