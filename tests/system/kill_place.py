@@ -158,12 +158,12 @@ class KillPlace(Premises):
         with open_ledger(self.folder / "ledger.db") as connection:
             return judge(evidence, connection).problems
 
-    def assert_settles(self) -> None:
+    def assert_settles(self, timeout_s: float = SETTLE_S_MAX) -> None:
         """Without buyers, a living daemon brings everything in order: no order lost or doubled, every parcel booked once, all levels
         equal, the ledger proven."""
         begin = time.monotonic()
         while problems := self.problems():
-            assert time.monotonic() - begin < SETTLE_S_MAX, "\n".join([*problems, self.last_words()])
+            assert time.monotonic() - begin < timeout_s, "\n".join([*problems, self.last_words()])
             time.sleep(LOOK_S)
         crashes = {slug: mount.crashes for slug, mount in self.mounts.items() if mount.crashes}
         assert not crashes
