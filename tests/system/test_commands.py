@@ -140,6 +140,11 @@ def test_a_bundle_tells_nothing_about_its_parts(premises: Premises) -> None:
     assert [row["sku"] for row in answer["rows"]] == ["TEKO-01"]
 
 
+def listen_to_interrupts() -> None:
+    """A test run in the background of a shell inherits that Ctrl-C is ignored; a person's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupted_command_gives_its_lease_back(premises: Premises) -> None:
     premises.mounts["shopee"].latency_s = 20.0
     command = [
@@ -153,7 +158,9 @@ def test_an_interrupted_command_gives_its_lease_back(premises: Premises) -> None
         "--config",
         str(premises.config),
     ]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as sync:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=listen_to_interrupts
+    ) as sync:
         held = "SELECT 1 FROM lease WHERE name LIKE 'pull_orders:%' AND owner <> ''"
         until(lambda: premises.query(held), what="the command's pull under way")
         sync.send_signal(signal.SIGINT)
