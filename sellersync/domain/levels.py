@@ -12,6 +12,7 @@ from datetime import datetime
 
 from .errors import RejectClass
 from .listings import Effect, TargetKey
+from .orders import Excluded, Order, OrderLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,3 +225,29 @@ def expected_after(
         elif change.effect is Effect.CANCELLED:
             expected += change.units
     return expected
+
+
+def first_effects(order: Order, line: OrderLine) -> list[OwnOrderChange]:
+    """What the channel's number went through because of a line that is seen for the first time."""
+    taken = sum(unit.count for unit in line.units if unit.excluded is not Excluded.NO)
+    cancelled = line.cancelled
+    changes = [OwnOrderChange(Effect.CREATED, taken, order.created_at)]
+    if cancelled:
+        changes.append(OwnOrderChange(Effect.CANCELLED, cancelled, order.updated_at))
+    return changes
+
+
+def later_effects(before: OrderLine, after: OrderLine, *, at: datetime, paid_now: bool) -> list[OwnOrderChange]:
+    """What a newer version of a known line may have done to the channel's number."""
+    changes: list[OwnOrderChange] = []
+    more_cancelled = after.cancelled - before.cancelled
+    more_units = after.quantity - before.quantity
+    given_back = max(more_cancelled, 0) + max(-more_units, 0)
+    taken = max(more_units, 0) + max(-more_cancelled, 0)
+    if given_back:
+        changes.append(OwnOrderChange(Effect.CANCELLED, given_back, at))
+    if taken:
+        changes.append(OwnOrderChange(Effect.CREATED, taken, at))
+    if paid_now or before.kept_outside != after.kept_outside:
+        changes.append(OwnOrderChange(Effect.PAID, after.quantity, at))
+    return changes

@@ -99,6 +99,16 @@ class OrderLine:
         return sum(unit.count for unit in self.units)
 
     @property
+    def cancelled(self) -> int:
+        return sum(unit.count for unit in self.units if unit.stage is UnitStage.CANCELLED)
+
+    @property
+    def kept_outside(self) -> int:
+        """Units that the channel keeps from other buyers without having taken them off the number it shows."""
+        waiting = (UnitStage.OPEN, UnitStage.UNKNOWN)
+        return sum(unit.count for unit in self.units if unit.excluded is Excluded.NO and unit.stage in waiting)
+
+    @property
     def named(self) -> bool:
         """True where every unit has the provider's own id."""
         return all(unit.key for unit in self.units)

@@ -15,10 +15,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from sellersync.domain.ids import content_digest
-from sellersync.domain.levels import OwnOrderChange, expected_after
+from sellersync.domain.levels import OwnOrderChange, first_effects, later_effects
 from sellersync.domain.listings import Effect
 from sellersync.domain.orders import (
-    Excluded,
     Freshness,
     Order,
     OrderLine,
@@ -28,18 +27,18 @@ from sellersync.domain.orders import (
     freshness,
     match_lines,
 )
-from sellersync.domain.stock import Component, Left
+from sellersync.domain.stock import Left
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
 from .adoption import adopt_parcels
 from .bulk import insert_many, run_many, select_in
+from .expected import move_expected
 from .findings import close_many, open_subjects, raise_finding
+from .page_catalogue import PageCatalogue
 from .parcels import left_by_parcels, tidy_own_parcels
 from .posting import (
     LineWork,
     OrderWork,
-    kept_outside,
-    load_components,
     load_works,
     pack,
     pack_units,
@@ -124,7 +123,7 @@ def record_orders(
             work_on.append(item)
     if not work_on:
         return result
-    catalogue = _Catalogue.load(session, rules.channel_id, [item.order for item in work_on])
+    catalogue = PageCatalogue.load(session, rules.channel_id, [item.order for item in work_on])
     fresh = [item for item in work_on if item.first]
     known = [item for item in work_on if not item.first]
     _insert_orders(session, rules, fresh, read_ms=read_ms, now_ms=now_ms)
@@ -138,7 +137,7 @@ def record_orders(
     save_lines(session, (line for work in works for line in work.lines if line.id))
     _insert_lines(session, new_lines)
     _seal_buyers(session, work_on, vault=vault, now_ms=now_ms)
-    _forget_expected(session, rules, work_on)
+    _move_expected(session, rules, work_on)
     adopt_parcels(
         session,
         rules.channel_id,
@@ -206,37 +205,6 @@ def _freshness(item: _Incoming, read_started_at: datetime) -> Freshness:
         return Freshness.FIRST
     known = Version(from_epoch_ms(row.updated_ms, where=""), from_epoch_ms(row.read_started_ms, where=""), row.digest)
     return freshness(known, Version(item.order.updated_at, read_started_at, item.digest))
-
-
-# ------------------------------------------------------------------------------------------------------------------------- catalogue
-
-
-@dataclass(slots=True)
-class _Catalogue:
-    """Listings, recipes and targets of the lines on a page."""
-
-    recipe_of: dict[str, int | None]
-    components: dict[int, tuple[Component, ...]]
-    target_of: dict[tuple[str, str], int]
-
-    @classmethod
-    def load(cls, session: Session, channel_id: int, orders: Sequence[Order]) -> _Catalogue:
-        lines = [line for order in orders for line in order.lines]
-        keys = sorted({line.listing for line in lines} | {line.target or line.listing for line in lines})
-        recipe_of: dict[str, int | None] = {}
-        target_of: dict[tuple[str, str], int] = {}
-        listings = "SELECT remote_key, recipe_id FROM listing WHERE channel_id = ? AND remote_key IN"
-        for row in select_in(session, listings, keys, channel_id):
-            recipe_of[row.remote_key] = row.recipe_id
-        targets = "SELECT id, remote_key, location FROM target WHERE channel_id = ? AND remote_key IN"
-        for row in select_in(session, targets, keys, channel_id):
-            target_of[(row.remote_key, row.location)] = row.id
-        components = load_components(session, {recipe for recipe in recipe_of.values() if recipe is not None})
-        return cls(recipe_of, components, target_of)
-
-    def target(self, line: OrderLine) -> int | None:
-        key = line.target or line.listing
-        return self.target_of.get((key, line.location), self.target_of.get((key, "")))
 
 
 # ------------------------------------------------------------------------------------------------------------------------ first sight
@@ -323,7 +291,7 @@ class _NewLine:
         }
 
 
-def _new_line(item: _Incoming, line: OrderLine, rules: ChannelRules, catalogue: _Catalogue) -> _NewLine:
+def _new_line(item: _Incoming, line: OrderLine, rules: ChannelRules, catalogue: PageCatalogue) -> _NewLine:
     """Resolve a line that the ledger sees for the first time and add it to its order's work."""
     assert item.work is not None
     recipe_id = catalogue.recipe_of.get(line.listing) if line.ours else None
@@ -332,7 +300,7 @@ def _new_line(item: _Incoming, line: OrderLine, rules: ChannelRules, catalogue: 
     work = LineWork(0, line, Left(), components, rules.warehouse_of(line.location))
     item.work.lines.append(work)
     if target_id is not None and line.ours:
-        item.changes.setdefault(target_id, []).extend(_first_effects(item.order, line))
+        item.changes.setdefault(target_id, []).extend(first_effects(item.order, line))
     return _NewLine(item.work.id, work, recipe_id, target_id)
 
 
@@ -347,15 +315,6 @@ def _insert_lines(session: Session, lines: Sequence[_NewLine]) -> None:
         line.work.id = ids[line.order_id, line.work.line.key]
 
 
-def _first_effects(order: Order, line: OrderLine) -> list[OwnOrderChange]:
-    taken = sum(unit.count for unit in line.units if unit.excluded is not Excluded.NO)
-    cancelled = sum(unit.count for unit in line.units if unit.stage is UnitStage.CANCELLED)
-    changes = [OwnOrderChange(Effect.CREATED, taken, order.created_at)]
-    if cancelled:
-        changes.append(OwnOrderChange(Effect.CANCELLED, cancelled, order.updated_at))
-    return changes
-
-
 # ---------------------------------------------------------------------------------------------------------------------- known orders
 
 
@@ -367,7 +326,7 @@ def _update_orders(session: Session, known: Sequence[_Incoming], *, read_ms: int
 
 
 def _merge_known(
-    session: Session, rules: ChannelRules, catalogue: _Catalogue, known: Sequence[_Incoming]
+    session: Session, rules: ChannelRules, catalogue: PageCatalogue, known: Sequence[_Incoming]
 ) -> list[_NewLine]:
     """Bring the lines of known orders to this version. Returns those that are new in it."""
     if not known:
@@ -418,49 +377,21 @@ def _note_change(item: _Incoming, target_id: int | None, before: OrderLine, afte
     """What this version may have done to the number that the channel shows for the line's target."""
     if target_id is None or not after.ours:
         return
-    at = item.order.updated_at
-    changes = item.changes.setdefault(target_id, [])
-    more_cancelled = _cancelled(after) - _cancelled(before)
-    more_units = after.quantity - before.quantity
-    given_back = max(more_cancelled, 0) + max(-more_units, 0)
-    taken = max(more_units, 0) + max(-more_cancelled, 0)
-    if given_back:
-        changes.append(OwnOrderChange(Effect.CANCELLED, given_back, at))
-    if taken:
-        changes.append(OwnOrderChange(Effect.CREATED, taken, at))
     paid_now = item.order.paid_at is not None and item.row.paid_ms is None
-    if paid_now or kept_outside(before) != kept_outside(after):
-        changes.append(OwnOrderChange(Effect.PAID, after.quantity, at))
-    if not changes:
-        del item.changes[target_id]
-
-
-def _cancelled(line: OrderLine) -> int:
-    return sum(unit.count for unit in line.units if unit.stage is UnitStage.CANCELLED)
+    changes = later_effects(before, after, at=item.order.updated_at, paid_now=paid_now)
+    if changes:
+        item.changes.setdefault(target_id, []).extend(changes)
 
 
 # -------------------------------------------------------------------------------------------------------- consequences of the versions
 
 
-def _forget_expected(session: Session, rules: ChannelRules, items: Sequence[_Incoming]) -> None:
-    """Move or forget the number that this channel is expected to show for the targets these orders touch."""
+def _move_expected(session: Session, rules: ChannelRules, items: Sequence[_Incoming]) -> None:
     changes: dict[int, list[OwnOrderChange]] = {}
     for item in items:
-        for target_id, list_of in item.changes.items():
-            changes.setdefault(target_id, []).extend(list_of)
-    if not changes:
-        return
-    rows = select_in(session, "SELECT id, expected, window_to_ms FROM target WHERE id IN", list(changes))
-    updates = []
-    for row in rows:
-        window_to = from_epoch_ms(row.window_to_ms, where="") if row.window_to_ms is not None else None
-        expected = expected_after(row.expected, changes[row.id], certain=rules.certain, window_to=window_to)
-        if expected is not None and expected < 0:
-            expected = None
-        if expected != row.expected:
-            updates.append({"i": row.id, "e": expected})
-    if updates:
-        session.connection().execute(text("UPDATE target SET expected = :e WHERE id = :i"), updates)
+        for target_id, of_target in item.changes.items():
+            changes.setdefault(target_id, []).extend(of_target)
+    move_expected(session, changes, certain=rules.certain)
 
 
 def _seal_buyers(session: Session, items: Sequence[_Incoming], *, vault: Vault, now_ms: int) -> None:

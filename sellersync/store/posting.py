@@ -142,7 +142,7 @@ def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
         stock = line_stock(line.line, line.left, hold_expired=work.hold_expired)
         line.on_shelf = stock.reserved
         line.return_due = stock.return_due
-        line.held_outside = min(stock.reserved, kept_outside(line.line))
+        line.held_outside = min(stock.reserved, line.line.kept_outside)
         if line.components is not None and line.warehouse_id is not None:
             demand(wanted, stock, line.components, line.warehouse_id)
     # What is posted and no longer wanted by any line stays shipped: goods come back only by a return document.
@@ -150,12 +150,6 @@ def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
         if position.shipped > wanted.get(key, NOTHING).shipped:
             wanted[key] = Position(wanted.get(key, NOTHING).reserved, position.shipped)
     return wanted
-
-
-def kept_outside(line: OrderLine) -> int:
-    """Units that the channel keeps from other buyers without having taken them off the number it shows."""
-    waiting = (UnitStage.OPEN, UnitStage.UNKNOWN)
-    return sum(unit.count for unit in line.units if unit.excluded is Excluded.NO and unit.stage in waiting)
 
 
 def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
