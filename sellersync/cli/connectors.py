@@ -10,6 +10,7 @@ import typer
 from sellersync.clock import SystemClock
 from sellersync.connector.contract import Channel, Courier
 from sellersync.connector.registry import connector_class, installed
+from sellersync.domain.errors import ConfigError
 
 from .codes import Code
 from .out import as_json, say, table
@@ -28,7 +29,12 @@ def list_(context: typer.Context, results: Results = None) -> None:
     state = state_of(context)
     rows: list[dict[str, Any]] = []
     for provider in installed():
-        cls = connector_class(provider)
+        try:
+            cls = connector_class(provider)
+        except ConfigError as broken:
+            nothing: dict[str, Any] = {"certified": None, "offers": [], "unsupported": {}}
+            rows.append({"provider": provider, "title": provider, "kind": "broken", "verified": str(broken), **nothing})
+            continue
         assert issubclass(cls, Channel | Courier)
         result = newest_result(provider, results) if results else None
         rows.append(

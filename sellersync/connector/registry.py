@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -15,7 +14,6 @@ GROUP = "sellersync.connectors"
 SIMULATOR_GROUP = "sellersync.simulators"
 
 
-@cache
 def installed() -> Mapping[str, str]:
     """Provider name -> where its class lives. Two packages with one provider name are refused."""
     found: dict[str, str] = {}
@@ -31,7 +29,7 @@ def connector_class(provider: str) -> type[Connector]:
     for point in entry_points(group=GROUP, name=provider):
         try:
             loaded = point.load()
-        except ImportError as failure:
+        except (ImportError, AttributeError) as failure:
             raise ConfigError(
                 [f"the connector {provider!r} cannot be loaded from {point.value}: {failure}"]
             ) from failure

@@ -155,3 +155,18 @@ def test_the_installed_connectors_are_listed(capsys: pytest.CaptureFixture[str])
     out = capsys.readouterr().out
     for name in ("shopee", "tokopedia", "lazada", "woocommerce", "biteship"):
         assert name in out
+
+
+def test_a_connector_that_cannot_be_loaded_is_listed_as_broken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "sellersync_half-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sellersync-half\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sellersync.connectors]\nhalf = sellersync_half_missing:Half\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert main(["connectors", "list"]) == 0
+    printed = capsys.readouterr().out
+    assert "shopee" in printed
+    assert "half" in printed
+    assert "cannot be loaded" in printed
