@@ -2,7 +2,7 @@
 
 Keys: a listing and its target are the number of the inventory item ("4400102"); a target's location is the number of the Shopify
 location and is always given. Order ids are the numbers inside Shopify's global ids. Units are only counted. Parcels are booked with a
-courier of our own and the waybill is handed back with `hand_back_waybill`.
+courier of our own and the waybill is handed back with `hand_back`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Shopify(Channel):
         locations=True,
         certain=frozenset({Effect.CREATED, Effect.PAID}),
         arranges=False,
+        hands_back=True,
         labels=False,
         consent=False,
         verified="simulator only",
@@ -261,7 +262,7 @@ class Shopify(Channel):
 
     # -- handing the waybill back
 
-    async def hand_back_waybill(self, order_id: str, waybill: str, courier: str, note: str = "") -> None:
+    async def hand_back(self, order_id: str, waybill: str, courier: str, note: str = "") -> None:
         """Mark the order as fulfilled with this waybill. With a `note` Shopify mails its shipping confirmation to the buyer.
 
         Harmless to repeat: nothing is sent when a live fulfilment names the waybill already. Raises `Rejected` (UNKNOWN_ORDER,

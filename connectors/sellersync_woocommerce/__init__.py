@@ -2,7 +2,7 @@
 
 Keys: a listing is "<product id>" or "<product id>:<variation id>"; its target is the same, except that a variation which inherits
 its parent's stock has the target "<product id>". Units are only counted. Parcels are booked with a courier of our own and the waybill is
-handed back with `hand_back_waybill`.
+handed back with `hand_back`.
 
 The walks go by id, not by time, and are applied when they are whole; `api.py` says why.
 """
@@ -61,6 +61,7 @@ class WooCommerce(Channel):
         overlap_s=300.0,
         write_settles_s=60.0,
         arranges=False,
+        hands_back=True,
         labels=False,
         consent=False,
         verified="simulator, and replies recorded from WooCommerce 10.0.2 on WordPress 6.8.8",
@@ -294,7 +295,7 @@ class WooCommerce(Channel):
 
     # -- handing the waybill back
 
-    async def hand_back_waybill(self, order_id: str, waybill: str, courier: str, note: str = "") -> None:
+    async def hand_back(self, order_id: str, waybill: str, courier: str, note: str = "") -> None:
         """Write waybill and courier into the order's meta, and mail the buyer `note` once ("" mails nothing).
 
         Harmless to repeat: the meta key is updated in place and only when it differs, the note is sent only when no note to the customer

@@ -68,7 +68,11 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What the provider paid out or kept for one order: (fee name, whole rupiah, negative = kept) rows and the net amount."""
+    """What the provider paid out or kept for one order, as it shows it now: (name, whole rupiah, negative = kept) rows that sum to `net`.
+
+    A provider that settles an order in several steps (sale, later refund) gives each step an own `remote_id`. Names are the provider's
+    own, in snake case; what its rows do not explain stands in a part named "unexplained".
+    """
 
     remote_id: str
     order_id: str
@@ -280,6 +284,8 @@ class ChannelCapabilities:
     arranges: bool = True
     labels: bool = True
     answers_cancellations: bool = False
+    hands_back: bool = False
+    """The own site is told the waybill of a parcel that we booked, so that the buyer gets it."""
     consent: bool = True
     verified: str = "simulator only"
     unsupported: Mapping[str, str] = field(default_factory=dict)
@@ -408,6 +414,14 @@ class Channel(Connector):
     async def answer_cancellation(self, order_id: str, cancellation_id: str, *, accept: bool, key: str) -> None:
         """Accept or refuse a buyer's cancellation request. Raises `Rejected`, `Uncertain`."""
         raise NotSupported(f"{self.title} takes no answers to cancellations")
+
+    async def hand_back(self, order_id: str, waybill: str, courier: str, note: str = "") -> None:
+        """Tell the own site the waybill of an order's parcel, and its buyer `note` exactly once ("" tells nobody).
+
+        Harmless to repeat: what the site knows already is not written again. Raises `Rejected` (the site will never take it),
+        `Uncertain` and `Temporary` (repeat it later).
+        """
+        raise NotSupported(f"{self.title} is not told waybills")
 
 
 @dataclass(frozen=True, slots=True, repr=False)

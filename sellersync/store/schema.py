@@ -14,7 +14,7 @@ from .ledger import Ledger
 from .pages import new_epoch
 from .work import get_meta, set_meta
 
-HEAD = "0001"
+HEAD = "0002"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    String,
     UniqueConstraint,
     text,
 )
@@ -32,6 +33,11 @@ def _ref(target: str, *, nullable: bool = False, index: bool = False, primary_ke
 
 def _ms(*, nullable: bool = False) -> Column[int]:
     return Column(BigInteger, nullable=nullable)
+
+
+def _text() -> Column[str]:
+    """A text that older rows have as ""."""
+    return Column(String, nullable=False, server_default="")
 
 
 class Meta(SQLModel, table=True):
@@ -381,6 +387,13 @@ class ReturnRow(SQLModel, table=True):
     opened_ms: int = Field(sa_column=_ms())
     closed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     posted_rev: int = 0
+    parcel_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))
+    """The parcel that went out and comes back, where it is known."""
+    waybill: str = Field(default="", sa_column=_text())
+    """The waybill on the parcel that comes back, where the buyer sends a new one."""
+    received_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    received_by: str = Field(default="", sa_column=_text())
+    replacement_order_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
 
 
 # ---------------------------------------------------------------------------------------------------------------- pushes and bookings
@@ -393,6 +406,7 @@ class Push(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("target_id", "key", "attempt"),
         Index("push_target", "target_id", "id"),
+        Index("push_sent", "sent_ms"),
         {"sqlite_autoincrement": True},
     )
     id: int | None = Field(default=None, sa_column=_id())
@@ -455,6 +469,26 @@ class ParcelRow(SQLModel, table=True):
     delivered_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     tracked_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     updated_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    state_since_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    """When it was first seen in its present state."""
+    packed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    packed_by: str = Field(default="", sa_column=_text())
+    handed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    """When we handed it to the courier, by our own word."""
+    manifest_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))
+    handover: str = Field(default="", sa_column=_text())  # "" | pickup | drop_off
+    adjusted: int | None = None
+    """What the courier charges after weighing it again, where that differs from `charged`; whole rupiah."""
+    insured: int | None = None
+    weight_g: int | None = None
+    promised_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    """When the courier promised to deliver it at the latest."""
+    zone: str = Field(default="", sa_column=_text())
+    """Where it goes, as coarse as a province: for rules and scorecards, no address."""
+    cancel: str = Field(default="", sa_column=_text())  # "" | asked | sent | pending | done | refused
+    """A person's wish to cancel the booking, and what became of it; `sent` is committed before the call."""
+    cancel_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    cancel_detail: str = Field(default="", sa_column=_text())
 
 
 class ParcelUnit(SQLModel, table=True):
@@ -562,7 +596,11 @@ class TokenJournal(SQLModel, table=True):
 
 class JobRun(SQLModel, table=True):
     __tablename__ = "job_run"
-    __table_args__ = (Index("job_run_job", "job", "channel_id", "id"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        Index("job_run_job", "job", "channel_id", "id"),
+        Index("job_run_started", "job", "started_ms"),
+        {"sqlite_autoincrement": True},
+    )
     id: int | None = Field(default=None, sa_column=_id())
     job: str
     channel_id: int | None = Field(default=None, sa_column=_ref("channel.id", nullable=True))
@@ -600,6 +638,16 @@ class Finding(SQLModel, table=True):
     seen_ms: int = Field(sa_column=Column(BigInteger, nullable=False))
     deadline_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     closed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+
+
+class RequestCount(SQLModel, table=True):
+    """Calls sent to a provider on one day of its own quota clock (UTC), so that a daily budget survives a restart."""
+
+    __tablename__ = "request_count"
+    channel_id: int = Field(sa_column=_ref("channel.id", primary_key=True))
+    day: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    sent: int = 0
 
 
 NO_WAREHOUSE = 0

@@ -157,7 +157,7 @@ def test_more_lines_than_a_page_carries_are_read_on() -> None:
         assert [line.listing for line in found.lines] == keys
         assert {line.location for line in found.lines} == {rig.sim.main_location}
         assert found.problems == ()
-        await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+        await rig.connector.hand_back(order_id, "JNE1", "JNE")
         assert stages(await order(rig, order_id)) == {UnitStage.LEFT: 74}
 
     run(test)
@@ -335,7 +335,7 @@ def test_a_line_that_is_split_between_locations_waits_for_a_person() -> None:
         assert any("several locations" in problem for problem in found.problems)
         assert stages(found) == {UnitStage.OPEN: 4}
         with pytest.raises(Rejected) as refused:
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+            await rig.connector.hand_back(order_id, "JNE1", "JNE")
         assert refused.value.reject is RejectClass.LOCATION
         assert rig.sim.waybills(order_id) == []
 
@@ -360,13 +360,13 @@ def test_a_waybill_is_handed_back_once() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         order_id = rig.sim.place_order([(stocked(rig), 2)])
         for _ in range(3):
-            await rig.connector.hand_back_waybill(order_id, "JNE123", "JNE", "dikirim hari ini")
+            await rig.connector.hand_back(order_id, "JNE123", "JNE", "dikirim hari ini")
         assert rig.sim.waybills(order_id) == [("JNE123", "JNE", True)]
         found = await order(rig, order_id)
         assert found.meta == {"waybill": "JNE123", "courier": "JNE"}
         assert found.state is OrderState.SHIPPED
         quiet = rig.sim.place_order([(stocked(rig, "B"), 1)])
-        await rig.connector.hand_back_waybill(quiet, "JNE124", "")
+        await rig.connector.hand_back(quiet, "JNE124", "")
         assert rig.sim.waybills(quiet) == [("JNE124", "", False)]
 
     run(test)
@@ -388,8 +388,8 @@ def test_a_lost_answer_to_a_waybill_is_settled_by_reading(kind: FaultKind) -> No
 
         rig.sim.answer = spoilt
         with pytest.raises(Uncertain):
-            await rig.connector.hand_back_waybill(order_id, "JNE123", "JNE")
-        await rig.connector.hand_back_waybill(order_id, "JNE123", "JNE")
+            await rig.connector.hand_back(order_id, "JNE123", "JNE")
+        await rig.connector.hand_back(order_id, "JNE123", "JNE")
         assert rig.sim.waybills(order_id) == [("JNE123", "JNE", False)]
         assert len(sent(rig, "SellersyncFulfil(")) == 1
 
@@ -411,7 +411,7 @@ def test_orders_that_cannot_take_a_waybill() -> None:
             ("SO-7", RejectClass.UNKNOWN_ORDER),
         ):
             with pytest.raises(Rejected) as refused:
-                await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+                await rig.connector.hand_back(order_id, "JNE1", "JNE")
             assert refused.value.reject is expected
         assert sent(rig, "SellersyncFulfil(") == []
 
@@ -430,7 +430,7 @@ def test_an_order_that_is_fulfilled_meanwhile_is_not_fulfilled_again() -> None:
 
         rig.sim.answer = overtaken
         with pytest.raises(Rejected) as refused:
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+            await rig.connector.hand_back(order_id, "JNE1", "JNE")
         assert refused.value.reject is RejectClass.ALREADY_DONE
         assert rig.sim.waybills(order_id) == [("", "", False)]
 

@@ -100,7 +100,7 @@ def test_a_write_that_met_a_dead_token_is_sent_once_more() -> None:
             return response
 
         rig.sim.answer = dies_before_the_write
-        await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+        await rig.connector.hand_back(order_id, "JNE1", "JNE")
         assert len(rig.sim.waybills(order_id)) == 1
 
     run(test)

@@ -187,7 +187,7 @@ def test_error_codes(code: str, reading: type[SellersyncError], writing: type[Se
             await walk(rig)
         await rig.clock.sleep(60)
         with pytest.raises(writing):
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "JNE")
+            await rig.connector.hand_back(order_id, "JNE1", "JNE")
 
     run(test)
 

@@ -529,7 +529,7 @@ def test_the_waybill_is_handed_back_once_however_often_it_is_asked() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         order_id = rig.sim.place_order([(stocked(rig), 1)])
         for _ in range(3):
-            await rig.connector.hand_back_waybill(order_id, "JNE0123", "jne", "Pesanan Anda dikirim, resi JNE0123.")
+            await rig.connector.hand_back(order_id, "JNE0123", "jne", "Pesanan Anda dikirim, resi JNE0123.")
         assert rig.sim.customer_notes(order_id) == ["Pesanan Anda dikirim, resi JNE0123."]
         assert paths(rig).count(f"PUT orders/{order_id}") == 1
         order = (await pulled(rig))[order_id]
@@ -544,7 +544,7 @@ def test_a_note_without_the_waybill_gets_it() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         order_id = rig.sim.place_order([(stocked(rig), 1)])
         for _ in range(2):
-            await rig.connector.hand_back_waybill(order_id, "JNE1 & co", "jne", "Sudah dikirim")
+            await rig.connector.hand_back(order_id, "JNE1 & co", "jne", "Sudah dikirim")
         assert rig.sim.customer_notes(order_id) == ["Sudah dikirim (JNE1 & co)"]
 
     run(test)
@@ -553,7 +553,7 @@ def test_a_note_without_the_waybill_gets_it() -> None:
 def test_without_a_note_nobody_is_mailed() -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         order_id = rig.sim.place_order([(stocked(rig), 1)])
-        await rig.connector.hand_back_waybill(order_id, "JNE1", "")
+        await rig.connector.hand_back(order_id, "JNE1", "")
         assert rig.sim.customer_notes(order_id) == []
         assert not any(path.endswith("/notes") for path in paths(rig))
 
@@ -566,7 +566,7 @@ def test_the_status_is_moved_only_where_the_seller_wants_it_and_never_from_a_can
         sent, cancelled = rig.sim.place_order([(key, 1)]), rig.sim.place_order([(key, 1)])
         rig.sim.cancel(cancelled)
         for order_id in (sent, cancelled):
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "jne")
+            await rig.connector.hand_back(order_id, "JNE1", "jne")
         found = await pulled(rig)
         assert (found[sent].remote_status, found[cancelled].remote_status) == ("completed", "cancelled")
         assert found[cancelled].meta["waybill"] == "JNE1"
@@ -578,7 +578,7 @@ def test_the_status_is_moved_only_where_the_seller_wants_it_and_never_from_a_can
 def test_a_waybill_for_an_unknown_order_is_rejected(order_id: str) -> None:
     async def test(rig: Rig[Any, Any]) -> None:
         with pytest.raises(Rejected) as refused:
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "jne", "x")
+            await rig.connector.hand_back(order_id, "JNE1", "jne", "x")
         assert refused.value.reject is RejectClass.UNKNOWN_ORDER
 
     run(test)
@@ -632,7 +632,7 @@ def test_over_a_real_socket_every_call_is_signed() -> None:
             assert [row.remote_id for page in pages for row in page.rows] == [order_id]
             (answer,) = await toko.set_levels([want(key, 3)])
             assert (answer.outcome, simulator.shown(key)) == (PushOutcome.APPLIED, 3)
-            await toko.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1 & terima kasih")
+            await toko.hand_back(order_id, "JNE1", "jne", "Resi JNE1 & terima kasih")
             assert simulator.customer_notes(order_id) == ["Resi JNE1 & terima kasih"]
         finally:
             await wire.close()

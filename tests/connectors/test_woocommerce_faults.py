@@ -409,8 +409,8 @@ def test_a_waybill_whose_answer_is_lost_may_be_handed_back_again(kind: FaultKind
         order_id = rig.sim.place_order([(stocked(rig), 1)])
         rig.sim.faults.append(Fault(kind, lambda verb, _: verb == method))
         with pytest.raises(Uncertain):
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1")
-        await rig.connector.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1")
+            await rig.connector.hand_back(order_id, "JNE1", "jne", "Resi JNE1")
+        await rig.connector.hand_back(order_id, "JNE1", "jne", "Resi JNE1")
         assert rig.sim.customer_notes(order_id) == ["Resi JNE1"]
         assert (await pulled(rig))[order_id].meta["waybill"] == "JNE1"
         assert paths(rig).count(f"PUT orders/{order_id}") == 1
@@ -424,7 +424,7 @@ def test_an_unreadable_answer_tells_nothing_about_the_buyer(caplog: pytest.LogCa
         buyer = rig.sim.shop.orders[int(order_id)].billing
         rig.sim.faults += [Fault(FaultKind.TRUNCATED, lambda verb, _: verb == "PUT")]
         with caplog.at_level(logging.DEBUG), pytest.raises(Uncertain) as lost:
-            await rig.connector.hand_back_waybill(order_id, "JNE1", "jne", "Resi JNE1")
+            await rig.connector.hand_back(order_id, "JNE1", "jne", "Resi JNE1")
         told = f"{lost.value} {caplog.text}"
         assert not [value for value in buyer.values() if len(value) > 3 and value in told]
 
@@ -438,7 +438,7 @@ def test_secrets_are_in_no_error_and_no_log(caplog: pytest.LogCaptureFixture) ->
         with caplog.at_level(logging.DEBUG):
             for kind in FaultKind:
                 rig.sim.faults[:] = [Fault(kind, times=9, retry_after_s=60)]
-                for call in (walk(rig), rig.connector.hand_back_waybill("1", "JNE1", "jne")):
+                for call in (walk(rig), rig.connector.hand_back("1", "JNE1", "jne")):
                     try:
                         await call
                     except Exception as failure:  # every class is looked at, ours and others

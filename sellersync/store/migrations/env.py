@@ -3,7 +3,9 @@
 from alembic import context
 from sqlmodel import SQLModel
 
-import sellersync.store.tables  # noqa: F401 - fills the metadata
+import sellersync.store.tables
+import sellersync.store.tables_desk
+import sellersync.store.tables_trade  # noqa: F401 - these fill the metadata
 
 connection = context.config.attributes["connection"]
 context.configure(
