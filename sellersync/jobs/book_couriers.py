@@ -17,10 +17,10 @@ from sellersync.domain.errors import (
 )
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.store import bookings
-from sellersync.store.bookings import BookableParcel, OpenClaim
+from sellersync.store import bookings, reads_bookings
 from sellersync.store.ledger import Session
 from sellersync.store.parcels import update_parcel
+from sellersync.store.reads_bookings import BookableParcel, OpenClaim
 
 from . import courier_booking
 from .world import Run, Shop, World, paused, running
@@ -50,13 +50,15 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
 
 async def _due(world: World, shop: Shop) -> list[OpenClaim]:
     return await world.ledger.read(
-        partial(bookings.due_claims, channel_id=shop.id, now_ms=world.ledger.now_ms(), vault=world.ledger.vault)
+        partial(reads_bookings.due_claims, channel_id=shop.id, now_ms=world.ledger.now_ms(), vault=world.ledger.vault)
     )
 
 
 async def _bookable(world: World, shop: Shop) -> list[BookableParcel]:
     return await world.ledger.write(
-        lambda session: bookings.bookable_parcels(session, shop.id, now_ms=world.ledger.now_ms(), limit=PARCELS_MAX),
+        lambda session: reads_bookings.bookable_parcels(
+            session, shop.id, now_ms=world.ledger.now_ms(), limit=PARCELS_MAX
+        ),
         name="make_parcels",
     )
 
@@ -241,7 +243,7 @@ async def _settle_refusal(
         if shown:
             await _booked(world, claim_id, shown[0], run)
             return
-    sends = await world.ledger.read(partial(bookings.sends_of, claim_id=claim_id))
+    sends = await world.ledger.read(partial(reads_bookings.sends_of, claim_id=claim_id))
     if sends > 1 and refused.reject not in (RejectClass.CANCELLED,):
         await world.ledger.write(
             partial(

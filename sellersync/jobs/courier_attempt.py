@@ -14,7 +14,7 @@ from sellersync.domain.errors import AuthNeeded, RateLimited, RejectClass, Rejec
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import to_epoch_ms
 from sellersync.store import bookings, work
-from sellersync.store.bookings import OpenClaim
+from sellersync.store.reads_bookings import OpenClaim
 
 from .world import CourierAccount, Run, World, paused
 

@@ -23,8 +23,8 @@ from sellersync.domain.errors import (
 )
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.orders import Buyer
-from sellersync.store import bookings
-from sellersync.store.bookings import BookableParcel, OpenClaim
+from sellersync.store import bookings, reads_bookings
+from sellersync.store.reads_bookings import BookableParcel, OpenClaim
 
 from .courier_attempt import Attempt, CourierTrouble, calling, for_a_person, not_before, note_answered
 from .world import CourierAccount, Run, Shop, World
@@ -62,7 +62,9 @@ async def book_all(
 
 async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> None:
     """Book one own-site parcel. Refusals become findings; a lost answer leaves the claim open for `settle`."""
-    buyer = await world.ledger.read(partial(bookings.recipient, order_id=parcel.order_id, vault=world.ledger.vault))
+    buyer = await world.ledger.read(
+        partial(reads_bookings.recipient, order_id=parcel.order_id, vault=world.ledger.vault)
+    )
     if world.policy.sender is None or not world.couriers or buyer is None:
         why = "no [sender] in the configuration" if world.policy.sender is None else "no courier is configured"
         await _refuse(

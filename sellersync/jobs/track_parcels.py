@@ -6,8 +6,8 @@ from functools import partial
 
 from sellersync.domain.errors import Rejected
 from sellersync.domain.parcels import RemoteParcel
-from sellersync.store import bookings
-from sellersync.store.bookings import TrackedParcel
+from sellersync.store import bookings, reads_bookings
+from sellersync.store.reads_bookings import TrackedParcel
 
 from .courier_attempt import CourierTrouble, as_remote, calling
 from .world import Run, Shop, World, paused, running
@@ -25,7 +25,7 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
         policy = world.policy
         due = await world.ledger.read(
             partial(
-                bookings.parcels_to_track,
+                reads_bookings.parcels_to_track,
                 channel_id=shop.id,
                 now_ms=world.ledger.now_ms(),
                 fresh_ms=round(policy.track_fresh_s * 1000),

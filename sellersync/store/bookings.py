@@ -5,22 +5,17 @@ The database holds the rest: one open claim a parcel, and a reference is used on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import insert, text
 from sqlmodel import Session
 
 from sellersync.domain.errors import LeaseLost
-from sellersync.domain.orders import Buyer, OrderState
-from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.domain.times import from_epoch_ms
+from sellersync.domain.orders import OrderState
+from sellersync.domain.parcels import RemoteParcel
 
 from .findings import close_finding, raise_finding
-from .orders import BUYER_PURPOSE
-from .parcels import make_parcels, update_parcel
-from .posting import in_list
+from .parcels import update_parcel
 from .tables import Claim
 from .vault import Vault
 
@@ -28,163 +23,6 @@ _CLAIM = Claim.__table__  # type: ignore[attr-defined]
 CLAIM_PURPOSE = "claim"
 SHIPPABLE_STATES = ("ready", "booked")
 """Order states in which a parcel may be booked; BOOKED because one of several parcels may still wait."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineInParcel:
-    """Units of one order line in a parcel; `weight_g` of one listing unit, `None` when unknown."""
-
-    line_id: int
-    line_key: str
-    title: str
-    seller_sku: str
-    unit_keys: tuple[str, ...]
-    count: int
-    unit_price: int | None
-    weight_g: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class BookableParcel:
-    """A parcel that may be booked now, with all that a booking needs to know."""
-
-    parcel_id: int
-    number: int
-    state: ParcelState
-    remote_id: str
-    channel_id: int
-    order_id: int
-    order_remote_id: str
-    order_number: str
-    cod: bool
-    order_total: int | None
-    lines: tuple[LineInParcel, ...]
-    last_attempt: int
-    waybill: str = ""
-    courier_service: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class OpenClaim:
-    """An attempt whose outcome is open."""
-
-    id: int
-    parcel_id: int
-    channel_id: int
-    order_remote_id: str
-    parcel_remote_id: str
-    parcel_number: int
-    courier_channel_id: int | None
-    attempt: int
-    reference: str
-    step: str
-    sends: int
-    looks: int
-    draft_id: str
-    booking_id: str
-    not_before_settle_ms: int
-    request: Any
-
-
-def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: int) -> list[BookableParcel]:
-    """Parcels of this channel that may be booked now, the most urgent first; parcels that only we can make are made here.
-
-    A parcel waits while its order may not be shipped, has problems, has an unmapped line, or while a claim on it is open or with a
-    person.
-    """
-    orders = session.execute(
-        text(
-            "SELECT sales_order.id FROM sales_order WHERE channel_id = :c AND state IN ('ready', 'booked') AND problems = '' "
-            "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id AND parcel.state NOT IN ('cancelled', 'failed')) "
-            "AND NOT EXISTS (SELECT 1 FROM parcel_unit JOIN order_line ON order_line.id = parcel_unit.line_id "
-            "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) "
-            "ORDER BY CASE WHEN ship_by_ms IS NULL THEN 1 ELSE 0 END, ship_by_ms, id LIMIT :n"
-        ),
-        {"c": channel_id, "n": limit},
-    )
-    make_parcels(session, channel_id, [row.id for row in orders], now_ms=now_ms)
-    rows = session.execute(
-        text(
-            "SELECT parcel.id, parcel.number, parcel.state, parcel.remote_id, parcel.order_id, parcel.waybill, parcel.courier_channel_id, "
-            "sales_order.remote_id AS order_remote_id, sales_order.number AS order_number, sales_order.cod, sales_order.total, "
-            "sales_order.courier_service, "
-            "(SELECT COALESCE(MAX(attempt), 0) FROM claim WHERE claim.parcel_id = parcel.id) AS last_attempt "
-            "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id "
-            "WHERE parcel.channel_id = :c AND parcel.state IN ('ready', 'packed', 'pickup_retry') "
-            "AND sales_order.state IN ('ready', 'booked') AND sales_order.problems = '' "
-            "AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) "
-            "AND NOT EXISTS (SELECT 1 FROM order_line WHERE order_line.order_id = sales_order.id AND order_line.ours "
-            "AND (order_line.recipe_id IS NULL OR order_line.warehouse_id IS NULL)) "
-            "ORDER BY CASE WHEN parcel.ship_by_ms IS NULL THEN 1 ELSE 0 END, parcel.ship_by_ms, parcel.id LIMIT :n"
-        ),
-        {"c": channel_id, "n": limit},
-    ).all()
-    lines = _lines_in(session, [row.id for row in rows])
-    return [
-        BookableParcel(
-            row.id,
-            row.number,
-            ParcelState(row.state),
-            row.remote_id,
-            channel_id,
-            row.order_id,
-            row.order_remote_id,
-            row.order_number,
-            bool(row.cod),
-            row.total,
-            tuple(lines.get(row.id, ())),
-            row.last_attempt,
-            row.waybill,
-            row.courier_service,
-        )
-        for row in rows
-        if lines.get(row.id) or row.remote_id
-    ]
-
-
-def _lines_in(session: Session, parcel_ids: Sequence[int]) -> dict[int, list[LineInParcel]]:
-    if not parcel_ids:
-        return {}
-    rows = session.execute(
-        text(
-            "SELECT parcel_unit.parcel_id, parcel_unit.unit_key, order_line.id AS line_id, order_line.line_key, order_line.title, "
-            "order_line.seller_sku, order_line.unit_price, order_line.recipe_id FROM parcel_unit "
-            "JOIN order_line ON order_line.id = parcel_unit.line_id "
-            f"WHERE parcel_unit.live AND parcel_unit.parcel_id IN ({in_list(parcel_ids)}) ORDER BY order_line.id, parcel_unit.unit_key"
-        )
-    ).all()
-    weights = _recipe_weights(session, {row.recipe_id for row in rows if row.recipe_id is not None})
-    grouped: dict[int, dict[int, list[Any]]] = {}
-    for row in rows:
-        grouped.setdefault(row.parcel_id, {}).setdefault(row.line_id, []).append(row)
-    return {
-        parcel_id: [
-            LineInParcel(
-                line_id,
-                units[0].line_key,
-                units[0].title,
-                units[0].seller_sku,
-                tuple(unit.unit_key for unit in units if not unit.unit_key.startswith("#")),
-                len(units),
-                units[0].unit_price,
-                weights.get(units[0].recipe_id),
-            )
-            for line_id, units in by_line.items()
-        ]
-        for parcel_id, by_line in grouped.items()
-    }
-
-
-def _recipe_weights(session: Session, recipe_ids: set[int]) -> dict[int, int | None]:
-    if not recipe_ids:
-        return {}
-    rows = session.execute(
-        text(
-            "SELECT recipe_id, SUM(sku.weight_g * quantity) AS grams, SUM(CASE WHEN sku.weight_g IS NULL THEN 1 ELSE 0 END) AS unknown "
-            f"FROM recipe_item JOIN sku ON sku.id = recipe_item.sku_id WHERE recipe_id IN ({in_list(recipe_ids)}) GROUP BY recipe_id"
-        )
-    )
-    return {row.recipe_id: None if row.unknown else int(row.grams) for row in rows}
 
 
 def open_claim(
@@ -366,95 +204,7 @@ def postpone_claim(session: Session, claim_id: int, *, not_before_settle_ms: int
     )
 
 
-def due_claims(session: Session, channel_id: int, *, now_ms: int, vault: Vault) -> list[OpenClaim]:
-    """Open claims of this channel's parcels that may be settled now; nobody touches one before its time."""
-    rows = session.execute(
-        text(
-            "SELECT claim.*, parcel.channel_id, parcel.remote_id AS parcel_remote_id, parcel.number, parcel.courier_channel_id, "
-            "sales_order.remote_id AS order_remote_id FROM claim JOIN parcel ON parcel.id = claim.parcel_id "
-            "JOIN sales_order ON sales_order.id = parcel.order_id "
-            "WHERE claim.state = 'open' AND parcel.channel_id = :c AND claim.not_before_settle_ms <= :now ORDER BY claim.id"
-        ),
-        {"c": channel_id, "now": now_ms},
-    )
-    return [
-        OpenClaim(
-            row.id, row.parcel_id, row.channel_id, row.order_remote_id, row.parcel_remote_id, row.number, row.courier_channel_id,
-            row.attempt, row.reference, row.step, row.sends, row.looks, row.draft_id, row.booking_id, row.not_before_settle_ms,
-            vault.open_json(row.sealed, CLAIM_PURPOSE),
-        )
-        for row in rows
-    ]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TrackedParcel:
-    """A booked parcel that is not at its end."""
-
-    parcel_id: int
-    order_remote_id: str
-    remote_id: str
-    state: ParcelState
-    waybill: str
-    booked_at_ms: int
-    tracked_ms: int | None
-    courier_channel_id: int | None
-
-
-def parcels_to_track(
-    session: Session, channel_id: int, *, now_ms: int, fresh_ms: int, every_ms: int, limit: int
-) -> list[TrackedParcel]:
-    """Booked parcels of this channel that are due for a look: fresh ones and those without a waybill often, old ones rarely."""
-    rows = session.execute(
-        text(
-            "SELECT parcel.id, sales_order.remote_id AS order_remote_id, parcel.remote_id, parcel.state, parcel.waybill, "
-            "COALESCE(parcel.booked_ms, parcel.created_ms) AS booked_ms, parcel.tracked_ms, parcel.courier_channel_id "
-            "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.channel_id = :c "
-            "AND parcel.state IN ('booked', 'picked_up', 'in_transit', 'out_for_delivery', 'problem', 'pickup_retry', "
-            "'returning', 'unknown') "
-            "AND parcel.remote_id <> '' AND (parcel.tracked_ms IS NULL OR parcel.tracked_ms <= :now - :every * "
-            "(CASE WHEN parcel.waybill = '' OR COALESCE(parcel.booked_ms, parcel.created_ms) > :now - :fresh THEN 1 ELSE 12 END)) "
-            "ORDER BY COALESCE(parcel.tracked_ms, 0), parcel.id LIMIT :n"
-        ),
-        {"c": channel_id, "now": now_ms, "fresh": fresh_ms, "every": every_ms, "n": limit},
-    )
-    return [
-        TrackedParcel(row.id, row.order_remote_id, row.remote_id, ParcelState(row.state), row.waybill, row.booked_ms, row.tracked_ms,
-                      row.courier_channel_id)
-        for row in rows
-    ]  # fmt: skip
-
-
 def note_tracked(session: Session, parcel_id: int, remote: RemoteParcel | None, *, now_ms: int) -> bool:
     """Keep what a look at a parcel showed (`None`: nothing was shown). Returns whether it changed."""
     session.execute(text("UPDATE parcel SET tracked_ms = :now WHERE id = :p"), {"p": parcel_id, "now": now_ms})
     return update_parcel(session, parcel_id, remote, now_ms=now_ms) if remote is not None else False
-
-
-def recipient(session: Session, order_id: int, vault: Vault) -> Buyer | None:
-    """The buyer of an order, opened for one booking."""
-    sealed = session.execute(text("SELECT sealed FROM buyer WHERE order_id = :o"), {"o": order_id}).scalar()
-    return None if sealed is None else Buyer(**vault.open_json(sealed, BUYER_PURPOSE))
-
-
-def claim_age_ms(session: Session, claim_id: int, *, now_ms: int) -> int:
-    """How long ago a claim was opened."""
-    created = session.execute(text("SELECT created_ms FROM claim WHERE id = :i"), {"i": claim_id}).scalar_one()
-    return int(now_ms - created)
-
-
-def next_settle(session: Session, channel_id: int) -> Any:
-    """When the next open claim of a channel may be settled, or `None`."""
-    ms = session.execute(
-        text(
-            "SELECT MIN(not_before_settle_ms) FROM claim JOIN parcel ON parcel.id = claim.parcel_id "
-            "WHERE claim.state = 'open' AND parcel.channel_id = :c"
-        ),
-        {"c": channel_id},
-    ).scalar()
-    return None if ms is None else from_epoch_ms(ms, where="claim")
-
-
-def sends_of(session: Session, claim_id: int) -> int:
-    """How often a claim's call was begun."""
-    return int(session.execute(text("SELECT sends FROM claim WHERE id = :i"), {"i": claim_id}).scalar_one())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from conftest import Desk
 
-from sellersync.store import bookings
+from sellersync.store import bookings, reads_bookings
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def claimed(desk: Desk) -> Desk:
 
     def claim(session: Any) -> None:
         now_ms = ledger.now_ms()
-        [parcel] = bookings.bookable_parcels(session, 1, now_ms=now_ms, limit=5)
+        [parcel] = reads_bookings.bookable_parcels(session, 1, now_ms=now_ms, limit=5)
         bookings.open_claim(
             session, parcel_id=parcel.parcel_id, attempt=1, reference="REF-1", step="book", owner="test", request={},
             not_before_settle_ms=now_ms, now_ms=now_ms, vault=ledger.vault,

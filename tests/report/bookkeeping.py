@@ -14,7 +14,7 @@ from sellersync.domain.listings import LevelAnswer, PushOutcome, RemoteListing, 
 from sellersync.domain.orders import Order, OrderLine, OrderState, Unit, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import to_epoch_ms
-from sellersync.store import bookings, listings, orders, pushes, schema, seals, stock, work
+from sellersync.store import bookings, listings, orders, pushes, reads_bookings, schema, seals, stock, work
 from sellersync.store.findings import raise_finding
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
@@ -177,8 +177,8 @@ class Books:
         """Claim the most urgent bookable parcel of a channel; `settle`: the courier answered with a waybill."""
         channel_id = self.channels[slug]
 
-        def claim(session: Session) -> tuple[int, bookings.BookableParcel]:
-            parcel = bookings.bookable_parcels(session, channel_id, now_ms=self.now_ms, limit=10)[0]
+        def claim(session: Session) -> tuple[int, reads_bookings.BookableParcel]:
+            parcel = reads_bookings.bookable_parcels(session, channel_id, now_ms=self.now_ms, limit=10)[0]
             claim_id = bookings.open_claim(
                 session,
                 parcel_id=parcel.parcel_id,

@@ -15,7 +15,7 @@ from sellersync.domain.errors import LeaseLost
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.orders import Buyer, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
-from sellersync.store import bookings
+from sellersync.store import bookings, reads_bookings
 
 REQUEST = {"to": "Jalan Melati 5", "phone": "081234567890", "weight_g": 400}
 CANCELLED = UnitStage.CANCELLED
@@ -30,9 +30,11 @@ def shop(bench: Bench) -> Bench:
     return bench
 
 
-def bookable(bench: Bench) -> list[bookings.BookableParcel]:
+def bookable(bench: Bench) -> list[reads_bookings.BookableParcel]:
     return bench.write(
-        lambda session: bookings.bookable_parcels(session, bench.channels["shopee"], now_ms=bench.now_ms(), limit=10)
+        lambda session: reads_bookings.bookable_parcels(
+            session, bench.channels["shopee"], now_ms=bench.now_ms(), limit=10
+        )
     )
 
 
@@ -54,9 +56,9 @@ def claim(bench: Bench, *, attempt: int = 1, reference: str = "", parcel_id: int
     )
 
 
-def due(bench: Bench) -> list[bookings.OpenClaim]:
+def due(bench: Bench) -> list[reads_bookings.OpenClaim]:
     return bench.read(
-        lambda session: bookings.due_claims(
+        lambda session: reads_bookings.due_claims(
             session, bench.channels["shopee"], now_ms=bench.now_ms(), vault=bench.ledger.vault
         )
     )
@@ -287,7 +289,7 @@ def test_booked_parcels_are_looked_at_often_while_they_are_fresh(shop: Bench) ->
 
     def tracked() -> list[str]:
         def look(session: Session) -> list[str]:
-            found = bookings.parcels_to_track(
+            found = reads_bookings.parcels_to_track(
                 session, shop.channels["shopee"], now_ms=shop.now_ms(), fresh_ms=day, every_ms=300_000, limit=10
             )
             for one in found:

@@ -10,7 +10,7 @@ from ledger_bench import START, Bench, line, order, unit, units
 
 from sellersync.domain.orders import Buyer, Excluded, Order, OrderState, UnitStage
 from sellersync.domain.times import to_epoch_ms
-from sellersync.store import bookings, pages
+from sellersync.store import pages, reads_bookings
 
 OPEN, CANCELLED, LEFT, UNKNOWN = UnitStage.OPEN, UnitStage.CANCELLED, UnitStage.LEFT, UnitStage.UNKNOWN
 
@@ -224,7 +224,9 @@ def test_an_unmapped_line_parks_itself_and_holds_the_parcel_while_the_others_res
 
 def bookable(shop: Bench) -> list[str]:
     parcels = shop.write(
-        lambda session: bookings.bookable_parcels(session, shop.channels["shopee"], now_ms=shop.now_ms(), limit=10)
+        lambda session: reads_bookings.bookable_parcels(
+            session, shop.channels["shopee"], now_ms=shop.now_ms(), limit=10
+        )
     )
     return [parcel.order_remote_id for parcel in parcels]
 
@@ -328,7 +330,7 @@ def test_buyer_data_is_sealed_and_opens_only_for_a_booking(shop: Bench) -> None:
         everything = repr(shop.query(f"SELECT * FROM {table}"))
         assert "Siti" not in everything
         assert "Melati" not in everything
-    found = shop.read(lambda session: bookings.recipient(session, shop.order_id("A"), shop.ledger.vault))
+    found = shop.read(lambda session: reads_bookings.recipient(session, shop.order_id("A"), shop.ledger.vault))
     assert found == buyer
 
 

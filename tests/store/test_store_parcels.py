@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sellersync.domain.orders import Order, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.store import bookings
+from sellersync.store import reads_bookings
 from sellersync.store.parcels import update_parcel
 
 READY, BOOKED, PICKED_UP, LOST = ParcelState.READY, ParcelState.BOOKED, ParcelState.PICKED_UP, ParcelState.LOST
@@ -32,9 +32,11 @@ def named(remote_id: str, order_id: str, state: ParcelState, *keys: str) -> Remo
     return parcel(remote_id, order_id, state, unit_keys=keys)
 
 
-def bookable(shop: Bench) -> list[bookings.BookableParcel]:
+def bookable(shop: Bench) -> list[reads_bookings.BookableParcel]:
     return shop.write(
-        lambda session: bookings.bookable_parcels(session, shop.channels["shopee"], now_ms=shop.now_ms(), limit=10)
+        lambda session: reads_bookings.bookable_parcels(
+            session, shop.channels["shopee"], now_ms=shop.now_ms(), limit=10
+        )
     )
 
 
