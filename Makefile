@@ -3,25 +3,26 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+TOOLED := $(VENV)/.tooled
 
 .PHONY: demo test soak lint bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/sellersync demo $(DEMO)
 
-test: $(STAMP) lint
+test: $(TOOLED) lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # The long versions of the crash tests; bounded by themselves.
-soak: $(STAMP)
+soak: $(TOOLED)
 	$(BIN)/python -m pytest -m soak $(ARGS)
 
-lint: $(STAMP)
+lint: $(TOOLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy sellersync connectors
 
-bench: $(STAMP)
+bench: $(TOOLED)
 	$(BIN)/python bench/run.py
 
 $(STAMP): requirements.lock pyproject.toml
@@ -31,9 +32,16 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $(STAMP)
 
-# Rewrites requirements.lock from pyproject.toml (needs uv; see docs/why.md). Not part of any other target.
+# What tests, linting and the forecast need besides.
+$(TOOLED): $(STAMP) requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $(TOOLED)
+
+# Rewrites the lock files from pyproject.toml (needs uv; see docs/why.md): what the product needs, and the same with everything else.
+LOCK := uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header
 lock:
-	uv pip compile --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --all-extras pyproject.toml -o requirements.lock
+	$(LOCK) --extra postgres --extra build pyproject.toml -o requirements.lock
+	$(LOCK) --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo-report.html

@@ -126,22 +126,29 @@ def test_every_dependency_has_its_reason_and_every_reason_its_dependency() -> No
     assert reasoned - dependencies() - extras == set(), "explained in docs/why.md, but no dependency"
 
 
-def locked() -> dict[str, str]:
-    """Name -> its whole entry in the lock file."""
-    text = (ROOT / "requirements.lock").read_text().replace("\\\n", " ")
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def locked(lock: str) -> dict[str, str]:
+    """Name -> its whole entry in a lock file."""
+    text = (ROOT / lock).read_text().replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     return {re.split(r"[\[= ;]", line)[0].lower(): line for line in lines}
 
 
-def test_the_lock_names_no_host_and_binds_every_file() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("lock", LOCKS)
+def test_the_lock_names_no_host_and_binds_every_file(lock: str) -> None:
+    text = (ROOT / lock).read_text()
     assert not re.search(r"://|--index|--extra-index|--find-links|--trusted-host| @ ", text)
-    loose = [entry for entry in locked().values() if "==" not in entry or "--hash=sha256:" not in entry]
+    loose = [entry for entry in locked(lock).values() if "==" not in entry or "--hash=sha256:" not in entry]
     assert not loose
 
 
-def test_the_lock_holds_every_dependency() -> None:
-    assert dependencies() - locked().keys() == set()
+def test_the_locks_hold_every_dependency_in_the_same_version() -> None:
+    product, everything = (locked(lock) for lock in LOCKS)
+    assert dependencies() - everything.keys() == set()
+    versions = {name: entry.split()[0] for name, entry in everything.items()}
+    assert {name: entry.split()[0] for name, entry in product.items()}.items() <= versions.items()
 
 
 def test_the_changelog_knows_this_version() -> None:
