@@ -111,6 +111,14 @@ class OrdersById:
     skipped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedOrders:
+    """The ids of all orders placed in a window, found by another listing than the walks use; `by_field` is its time field."""
+
+    ids: tuple[str, ...]
+    by_field: str
+
+
 # ----------------------------------------------------------------------------------------------------------------------- shipments
 
 
@@ -284,6 +292,8 @@ class ChannelCapabilities:
     arranges: bool = True
     labels: bool = True
     answers_cancellations: bool = False
+    counts_placed: bool = False
+    """The orders placed in a window can be listed by their time of creation: the proof that no walk left one out."""
     hands_back: bool = False
     """The own site is told the waybill of a parcel that we booked, so that the buyer gets it."""
     consent: bool = True
@@ -370,6 +380,13 @@ class Channel(Connector):
     @abstractmethod
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
         """Read orders by the provider's ids, in the largest legal batches. One unknown id does not sink the others."""
+
+    async def placed(self, since: datetime, until: datetime) -> PlacedOrders:
+        """All orders created in [since, until), whatever became of them. Splits windows at the provider's hard caps (L6).
+
+        Raises `Temporary`, `RateLimited`, `AuthNeeded`, `CapExceeded`.
+        """
+        raise NotSupported(f"{self.title} does not list orders by their time of creation")
 
     @abstractmethod
     def listings(self) -> AsyncIterator[tuple[RemoteListing, ...]]:

@@ -14,7 +14,7 @@ from .ledger import Ledger
 from .pages import new_epoch
 from .work import get_meta, set_meta
 
-HEAD = "0002"
+HEAD = "0003"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import inspect, text
 from sqlmodel import SQLModel
 
 from sellersync.domain.errors import ConfigError
-from sellersync.store import schema, tables, tables_desk, tables_trade  # noqa: F401 - these fill the metadata
+from sellersync.store import schema, tables, tables_desk, tables_report, tables_trade  # noqa: F401 - fill the metadata
 from sellersync.store.engine import open_writer, parse_url, sqlite_module
 
 NEXT = '''

@@ -5,6 +5,7 @@ from sqlmodel import SQLModel
 
 import sellersync.store.tables
 import sellersync.store.tables_desk
+import sellersync.store.tables_report
 import sellersync.store.tables_trade  # noqa: F401 - these fill the metadata
 
 connection = context.config.attributes["connection"]
