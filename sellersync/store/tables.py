@@ -381,7 +381,7 @@ class ReturnRow(SQLModel, table=True):
     line_id: int = Field(sa_column=_ref("order_line.id"))
     number: int
     quantity: int
-    state: str  # open | received | graded | withdrawn
+    state: str  # open | received | graded | kept | withdrawn
     why: str
     remote_id: str = ""
     opened_ms: int = Field(sa_column=_ms())
@@ -391,6 +391,8 @@ class ReturnRow(SQLModel, table=True):
     """The parcel that went out and comes back, where it is known."""
     waybill: str = Field(default="", sa_column=_text())
     """The waybill on the parcel that comes back, where the buyer sends a new one."""
+    received: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    """Units that came in, or were given up as lost on their way back."""
     received_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     received_by: str = Field(default="", sa_column=_text())
     replacement_order_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))

@@ -274,6 +274,7 @@ def upgrade() -> None:
     with op.batch_alter_table("return_document", schema=None) as batch_op:
         batch_op.add_column(sa.Column("parcel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
         batch_op.add_column(sa.Column("waybill", sa.String(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("received", sa.Integer(), server_default="0", nullable=False))
         batch_op.add_column(sa.Column("received_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("received_by", sa.String(), server_default="", nullable=False))
         batch_op.add_column(
