@@ -28,6 +28,7 @@ AREAS = {
     "walks": "orders in",
     "messy": "odd answers",
     "money": "money",
+    "settlements": "settlements",
     "levels": "levels out",
     "shipping": "shipments",
     "parcels": "bookings",

@@ -13,13 +13,14 @@ from .hygiene import SECRET_LENGTH_MIN, Hygiene
 from .levels import Levels
 from .messy import Messy, small_shop, told
 from .money import Money
+from .settlements import Settlements
 from .shipping import Shipping
 from .switches import Switches
 from .tokens import Tokens
 from .walks import Walks, latest
 
 
-class ChannelConformance(Walks, Messy, Money, Levels, Shipping, Tokens, Hygiene, Switches):
+class ChannelConformance(Walks, Messy, Money, Settlements, Levels, Shipping, Tokens, Hygiene, Switches):
     """What every channel must do. Subclass it in a file of your own and name the `provider`."""
 
     bench_class = ChannelBench
