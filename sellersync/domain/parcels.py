@@ -94,3 +94,8 @@ class RemoteParcel:
     updated_at: datetime | None = None
     self_shipped: bool = False
     extra: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def left_shelf(self) -> bool:
+        """True once the goods are certainly no longer with the seller: by its state, or because it was stopped after its pickup."""
+        return self.state.left_shelf or (self.state is ParcelState.PROBLEM and self.picked_up_at is not None)

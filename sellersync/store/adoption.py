@@ -19,7 +19,17 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 
 from .bulk import insert_many, run_many, select_in
 from .findings import raise_finding
-from .parcels import FREE_UNITS, NOT_YET_KNOWN, UPDATE_PARCEL, UnitKey, differs, is_line, parcel_values
+from .parcel_events import Seen, keep_events
+from .parcels import (
+    FREE_UNITS,
+    NOT_YET_KNOWN,
+    UPDATE_PARCEL,
+    UnitKey,
+    differs,
+    is_line,
+    looks_different,
+    parcel_values,
+)
 from .posting import LineWork, OrderWork
 from .tables import ParcelRow
 
@@ -52,6 +62,7 @@ class _Known:
     freed: list[tuple[int, int, str]] = field(default_factory=list)  # parcel, line, unit
     added: list[tuple[int, int, str]] = field(default_factory=list)
     emptied: set[int] = field(default_factory=set)
+    seen: list[Seen] = field(default_factory=list)
 
     def keep(self, row: Any) -> None:
         self.by_id[row.id] = row
@@ -77,7 +88,7 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
             parcel_id
             for line in work.lines
             for parcel_id in known.units.get(line.id, {}).values()
-            if parcel_id not in kept and parcel_id in known.by_id and known.by_id[parcel_id].picked_up_ms is None
+            if parcel_id not in kept and parcel_id in known.by_id and not _has_left(known.by_id[parcel_id])
         }
         for remote, row in shown:
             if remote.state.live:
@@ -114,12 +125,15 @@ def _row_of(known: _Known, channel_id: int, work: OrderWork, remote: RemoteParce
     if row is None:
         siblings = known.by_order.setdefault(work.id, [])
         values = {"channel_id": channel_id, "order_id": work.id, **parcel_values(remote, now_ms), **NOT_YET_KNOWN,
-                  "number": len(siblings) + 1, "created_ms": now_ms}  # fmt: skip
+                  "number": len(siblings) + 1, "created_ms": now_ms, "state_since_ms": now_ms}  # fmt: skip
         row = _New(len(known.inserts) + 1, values)
         known.inserts.append(row)
         siblings.append(row)
     elif not isinstance(row, _New) and differs(row, remote):
-        known.updates.append({"i": row.id, **parcel_values(remote, now_ms)})
+        values = parcel_values(remote, now_ms)
+        known.updates.append({"i": row.id, **values})
+        if looks_different(row, values):
+            known.seen.append((row.id, values["state"], remote.remote_status, now_ms))
     known.by_remote[remote.remote_id] = row
     return row
 
@@ -149,7 +163,7 @@ def _own_candidate(known: _Known, work: OrderWork, remote: RemoteParcel) -> Any:
 
 def _let_go(session: Session, known: _Known, work: OrderWork, remote: RemoteParcel, row: Any, now_ms: int) -> None:
     """Units that the parcel no longer holds are free for another; what left the shelf in it stays noted there."""
-    if isinstance(row, _New) or row.picked_up_ms is not None:
+    if isinstance(row, _New) or _has_left(row):
         return
     if not remote.state.live:
         session.execute(FREE_UNITS, {"p": row.id})
@@ -158,6 +172,11 @@ def _let_go(session: Session, known: _Known, work: OrderWork, remote: RemoteParc
         mine = [key for key, parcel_id in held.items() if parcel_id == row.id]
         for key in mine if not remote.state.live else _surplus(line, remote, mine):
             known.free(line.id, key)
+
+
+def _has_left(row: Any) -> bool:
+    """The courier has it, by the provider's word or by our own hand-over."""
+    return row.picked_up_ms is not None or row.handed_ms is not None
 
 
 def _surplus(line: LineWork, remote: RemoteParcel, mine: list[str]) -> list[str]:
@@ -226,10 +245,13 @@ def _write(session: Session, known: _Known, now_ms: int) -> None:
         ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in sorted(rows)}
         for new in known.inserts:
             parcel_id = ids[new.values["order_id"], new.values["remote_id"]]
+            known.seen.append((parcel_id, new.values["state"], new.values["remote_status"], now_ms))
             known.added.extend((parcel_id, line_id, key) for line_id, key in new.units)
     run_many(session, _ADD_UNIT, known.added)
     for parcel_id in sorted(known.emptied):
-        connection.execute(_GIVE_UP_EMPTY, {"p": parcel_id, "now": now_ms})
+        if connection.execute(_GIVE_UP_EMPTY, {"p": parcel_id, "now": now_ms}).rowcount:
+            known.seen.append((parcel_id, ParcelState.CANCELLED.value, "", now_ms))
+    keep_events(session, known.seen)
 
 
 _FREE_UNIT = "UPDATE parcel_unit SET live = FALSE WHERE parcel_id = ? AND line_id = ? AND unit_key = ?"
@@ -238,7 +260,7 @@ _ADD_UNIT = (
     "ON CONFLICT (parcel_id, line_id, unit_key) DO UPDATE SET live = TRUE"
 )
 _GIVE_UP_EMPTY = text(
-    "UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p "
+    "UPDATE parcel SET state = 'cancelled', state_since_ms = :now, updated_ms = :now WHERE id = :p "
     "AND NOT EXISTS (SELECT 1 FROM parcel_unit WHERE parcel_id = :p AND live) "
     "AND NOT EXISTS (SELECT 1 FROM claim WHERE parcel_id = :p AND state IN ('open', 'person'))"
 )

@@ -7,7 +7,7 @@ flow back into the order's sticky facts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +20,7 @@ from sellersync.domain.stock import Left
 from sellersync.domain.times import to_epoch_ms
 
 from .findings import raise_finding
+from .parcel_events import keep_events
 from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
 from .tables import ParcelRow, ParcelUnit
 
@@ -43,7 +44,7 @@ def left_by_parcels(work: OrderWork, parcels: Sequence[RemoteParcel]) -> None:
 
     The only live parcel of an order holds all of it where the provider lists no units.
     """
-    gone = [parcel for parcel in parcels if parcel.state.left_shelf]
+    gone = [parcel for parcel in parcels if parcel.left_shelf]
     if not gone:
         return
     whole = not gone[0].units and not gone[0].unit_keys and sum(parcel.state.live for parcel in parcels) == 1
@@ -81,6 +82,11 @@ def differs(row: Any, remote: RemoteParcel) -> bool:
     )  # fmt: skip
 
 
+def looks_different(row: Any, values: Mapping[str, Any]) -> bool:
+    """Is this the first time that the parcel is seen in this state, by our word or the provider's?"""
+    return bool((row.state, row.remote_status) != (values["state"], values["remote_status"]))
+
+
 def parcel_values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
     """A parcel's columns as far as the provider tells them."""
     state = remote.state
@@ -94,7 +100,7 @@ def parcel_values(remote: RemoteParcel, now_ms: int) -> dict[str, Any]:
         "ship_by_ms": _ms(remote.ship_by),
         "booked_ms": now_ms if state.booked else None,
         "waybill_ms": now_ms if remote.waybill else None,
-        "picked_up_ms": (_ms(remote.picked_up_at) or now_ms) if state.left_shelf else None,
+        "picked_up_ms": (_ms(remote.picked_up_at) or now_ms) if remote.left_shelf else None,
         "delivered_ms": now_ms if state is ParcelState.DELIVERED else None,
         "updated_ms": now_ms,
     }
@@ -112,13 +118,16 @@ def update_parcel(session: Session, parcel_id: int, remote: RemoteParcel, *, now
     row = session.execute(text("SELECT * FROM parcel WHERE id = :p"), {"p": parcel_id}).one()
     values = parcel_values(remote, now_ms)
     values["remote_id"] = remote.remote_id or row.remote_id
-    if ParcelState(row.state).left_shelf and not remote.state.left_shelf and remote.state is not ParcelState.PROBLEM:
+    left = ParcelState(row.state).left_shelf or (row.state == ParcelState.PROBLEM.value and row.picked_up_ms is not None)
+    if left and not remote.state.left_shelf and remote.state is not ParcelState.PROBLEM:
         values["state"] = row.state  # an older view never takes goods back to the shelf
     changed = differs(row, remote)
     session.connection().execute(UPDATE_PARCEL, [{"i": parcel_id, **values}])
+    if looks_different(row, values):
+        keep_events(session, [(parcel_id, values["state"], remote.remote_status, now_ms)])
     if not ParcelState(values["state"]).live:
         session.execute(FREE_UNITS, {"p": parcel_id})
-    if remote.state.left_shelf:
+    if remote.left_shelf:
         note_left(session, parcel_id, left_ms=values["picked_up_ms"], now_ms=now_ms)
     return changed
 
@@ -144,7 +153,8 @@ def note_left(session: Session, parcel_id: int, *, left_ms: int, now_ms: int) ->
     held = session.execute(
         text(
             f"SELECT parcel_unit.line_id, COUNT(*) AS units FROM parcel_unit JOIN parcel ON parcel.id = parcel_unit.parcel_id "
-            f"WHERE parcel_unit.line_id IN ({in_list(line_ids)}) AND parcel.picked_up_ms IS NOT NULL AND parcel_unit.live "
+            f"WHERE parcel_unit.line_id IN ({in_list(line_ids)}) AND parcel_unit.live "
+            "AND (parcel.picked_up_ms IS NOT NULL OR parcel.handed_ms IS NOT NULL) "
             "GROUP BY parcel_unit.line_id"
         )
     )
@@ -191,8 +201,9 @@ def make_parcels(session: Session, channel_id: int, order_ids: Sequence[int], *,
             insert(_PARCEL).returning(_PARCEL.c.id),
             {"channel_id": channel_id, "order_id": work.id, "number": order.parcels + 1, "state": ParcelState.READY.value,
              "remote_status": "", "remote_id": "", "waybill": "", "courier": "", "pickup_code": "", "ship_by_ms": order.ship_by_ms,
-             "created_ms": now_ms, **NOT_YET_KNOWN, "adopted": False},
+             "created_ms": now_ms, "state_since_ms": now_ms, **NOT_YET_KNOWN, "adopted": False},
         ).scalar_one()  # fmt: skip
+        keep_events(session, [(parcel_id, ParcelState.READY.value, "", now_ms)])
         session.execute(
             insert(_UNIT),
             [{"parcel_id": parcel_id, "line_id": line, "unit_key": key, "live": True} for line, key in units],
@@ -239,6 +250,7 @@ def tidy_own_parcels(session: Session, works: Sequence[OrderWork], *, now_ms: in
         if left == 0 or row.order_state in _NOTHING_TO_SHIP:
             session.execute(_GIVE_UP, {"p": row.id, "now": now_ms})
             session.execute(FREE_UNITS, {"p": row.id})
+            keep_events(session, [(row.id, ParcelState.CANCELLED.value, "", now_ms)])
 
 
 def _trim(session: Session, parcel_id: int, work: OrderWork) -> int:
@@ -270,9 +282,11 @@ def _ms(instant: datetime | None) -> int | None:
 
 
 FREE_UNITS = text("UPDATE parcel_unit SET live = FALSE WHERE parcel_id = :p")
-_GIVE_UP = text("UPDATE parcel SET state = 'cancelled', updated_ms = :now WHERE id = :p")
+_GIVE_UP = text("UPDATE parcel SET state = 'cancelled', state_since_ms = :now, updated_ms = :now WHERE id = :p")
 UPDATE_PARCEL = text(
-    "UPDATE parcel SET state = :state, remote_status = :remote_status, remote_id = :remote_id, "
+    "UPDATE parcel SET "
+    "state_since_ms = CASE WHEN state <> :state OR state_since_ms IS NULL THEN :updated_ms ELSE state_since_ms END, "
+    "state = :state, remote_status = :remote_status, remote_id = :remote_id, "
     "waybill = CASE WHEN :waybill <> '' THEN :waybill ELSE waybill END, courier = CASE WHEN :courier <> '' THEN :courier ELSE courier END, "
     "pickup_code = CASE WHEN :pickup_code <> '' THEN :pickup_code ELSE pickup_code END, "
     "ship_by_ms = COALESCE(:ship_by_ms, ship_by_ms), booked_ms = COALESCE(booked_ms, :booked_ms), "
