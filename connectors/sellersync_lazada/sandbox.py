@@ -19,14 +19,14 @@ import httpx
 
 from sellersync.sandbox.kit import Event
 
-from . import sandbox_fulfil, sandbox_orders, sandbox_stock
-from .sandbox_market import LazadaMarket
+from . import sandbox_finance, sandbox_fulfil, sandbox_orders, sandbox_reverse, sandbox_stock
+from .sandbox_aftersales import LazadaAfterSales
 from .sandbox_replies import quoted, refuse, required
 
 CLOCK_WINDOW_S = 7200
 CODE_LIFE_S = 1800
 Parameters = Mapping[str, str]
-Handler = Callable[[LazadaMarket, Parameters], Any]
+Handler = Callable[[LazadaAfterSales, Parameters], Any]
 
 DATA_CALLS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/orders/get"): sandbox_orders.orders_get,
@@ -36,6 +36,8 @@ DATA_CALLS: Mapping[tuple[str, str], Handler] = {
     ("GET", "/products/get"): sandbox_stock.products_get,
     ("GET", "/product/item/get"): sandbox_stock.product_item_get,
     ("POST", "/product/stock/sellable/update"): sandbox_stock.sellable_update,
+    ("GET", "/order/reverse/cancel/seller/decide"): sandbox_reverse.cancel_decide,
+    ("GET", "/finance/transaction/details/get"): sandbox_finance.transaction_details,
 }
 """Calls that answer `{"code": "0", "data": ...}`."""
 RESULT_CALLS: Mapping[tuple[str, str], Handler] = {
@@ -43,12 +45,19 @@ RESULT_CALLS: Mapping[tuple[str, str], Handler] = {
     ("POST", "/order/package/rts"): sandbox_fulfil.ready_to_ship,
 }
 """Calls that answer `{"code": "0", "result": {"success": true, "data": ...}}`."""
+WHOLE_RESULT_CALLS: Mapping[tuple[str, str], Handler] = {
+    ("GET", "/reverse/getreverseordersforseller"): sandbox_reverse.reverse_orders,
+    ("POST", "/reverse/getreverseordersforseller"): sandbox_reverse.reverse_orders,
+    ("GET", "/seller/warehouse/get"): sandbox_stock.seller_warehouses,
+}
+"""Calls whose `result` has a form of its own."""
 BOTH_METHODS = frozenset({"/auth/token/create", "/auth/token/refresh", "/order/package/document/get"})
-OTHER_PATHS = frozenset({"/seller/get", "/reverse/getreverseordersforseller"}) | BOTH_METHODS
-PATHS = frozenset(path for _, path in [*DATA_CALLS, *RESULT_CALLS]) | OTHER_PATHS
+PATHS = (
+    frozenset(path for _, path in [*DATA_CALLS, *RESULT_CALLS, *WHOLE_RESULT_CALLS]) | {"/seller/get"} | BOTH_METHODS
+)
 
 
-class LazadaSandbox(LazadaMarket):
+class LazadaSandbox(LazadaAfterSales):
     """The API side: routing, signatures, tokens. Token lifetimes in seconds may be changed before the first grant."""
 
     def __init__(
@@ -63,6 +72,7 @@ class LazadaSandbox(LazadaMarket):
         self.app_secret = "s3llersync-made-up-secret"
         self.access_life_s = 604_800
         self.refresh_life_s = 1_209_600
+        self.seller_status, self.verified = "ACTIVE", True
         self.throttle_next = 0
         """So many API calls are refused with ApiCallLimit, a ban of `ban_s` seconds."""
         self.ban_s = 1
@@ -154,8 +164,8 @@ class LazadaSandbox(LazadaMarket):
         if api == "/order/package/document/get":
             data = sandbox_fulfil.print_awb(self, parameters, origin=origin)
             return {"result": {"success": True, "data": data}}
-        if api == "/reverse/getreverseordersforseller" and method == "GET":
-            return {"result": sandbox_orders.reverse_orders(self, parameters)}
+        if (method, api) in WHOLE_RESULT_CALLS:
+            return {"result": WHOLE_RESULT_CALLS[method, api](self, parameters)}
         if api == "/seller/get" and method == "GET":
             return {"data": self._seller()}
         raise refuse("UnsupportedHTTPMethod", f"{method} is not supported by this API", kind="ISV")
@@ -167,8 +177,8 @@ class LazadaSandbox(LazadaMarket):
             "short_code": "ID1AB2CD3E",
             "email": "toko.contoh@example.id",
             "cb": False,
-            "status": "ACTIVE",
-            "verified": True,
+            "status": self.seller_status,
+            "verified": self.verified,
         }
 
     def _request_id(self) -> str:

@@ -52,6 +52,8 @@ def _pack_order(sim: LazadaMarket, wanted: Mapping[str, Any]) -> dict[str, Any]:
         return {"order_id": order_id, "order_item_list": [_row(i, "700021", "order not found") for i in ids]}
     by_id = {item.item_id: item for item in order.items}
     faults = {item_id: _pack_fault(by_id.get(item_id)) for item_id in ids}
+    if len({by_id[item_id].place for item_id in ids if item_id in by_id}) > 1:
+        faults = dict.fromkeys(ids, ("700029", "items of several warehouses can not be packed together"))
     good = [by_id[item_id] for item_id in ids if faults[item_id] is None]
     packages = _packages(sim, order, good)
     rows = []

@@ -1,4 +1,4 @@
-"""The simulated marketplace behind the API: buyers, orders, packages, returns, and the clock-driven things between them."""
+"""The simulated marketplace behind the API: buyers, orders, packages, and the clock-driven things between them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from sellersync.sandbox.kit import Event, Product
 
 from .sandbox_shelf import LazadaShelf
-from .sandbox_state import CANCELLABLE, COURIERS, UNPAID_LIFE_S, Item, Package, Reverse, SimOrder, View
+from .sandbox_state import CANCELLABLE, COURIERS, UNPAID_LIFE_S, Item, Package, SimOrder, View
 
 
 class LazadaMarket(LazadaShelf):
@@ -35,7 +35,6 @@ class LazadaMarket(LazadaShelf):
         self.seller_id = "700100200300"
         self.orders: dict[str, SimOrder] = {}
         self.packages: dict[str, Package] = {}
-        self.reverses: list[Reverse] = []
         self._index: list[tuple[int, str]] = []  # (change time, order id) of every listed order, sorted
         self._unlisted: deque[tuple[float, str, int]] = deque()  # (visible at, order id, change time)
         self._unpaid: deque[tuple[float, str]] = deque()
@@ -132,6 +131,7 @@ class LazadaMarket(LazadaShelf):
                 paid=paid,
                 cod=cod,
             )
+            self._assign(order.items)
             if pending or self.switches["unpaid_withhold"] == "yes":
                 self._take(order.items)
             for item in order.items:
@@ -202,17 +202,17 @@ class LazadaMarket(LazadaShelf):
     def _cancel_items(self, order: SimOrder, items: Sequence[Item], *, by: str, reason: str) -> None:
         if not items:
             return
-        freed: dict[str, int] = {}
+        freed: dict[tuple[str, str], int] = {}
         counts: dict[str, int] = {}
         for item in items:
             key, extra = item.product.remote_key, item.product.extra
             counts[key] = counts.get(key, 0) + 1
             if item.occupied:
-                extra["occupy"] = max(0, extra["occupy"] - 1)
+                extra["occupy"][item.place] = max(0, extra["occupy"][item.place] - 1)
             elif item.withheld:
-                extra["withhold"] -= 1
+                extra["withhold"][item.place] -= 1
             if item.withheld and not item.from_pot:
-                freed[key] = freed.get(key, 0) + 1
+                freed[key, item.place] = freed.get((key, item.place), 0) + 1
             item.occupied = item.withheld = False
             item.cancel_trigger_at = None
             item.reason, item.initiator = reason or "changed mind", by
@@ -220,26 +220,17 @@ class LazadaMarket(LazadaShelf):
         listed = [(key, self._products[key].seller_sku, count) for key, count in counts.items()]
         self.record(Event.ORDER_CANCELLED, order_id=order.order_id, items=listed, by=by)
         if self.switches["cancel_gives_back"] == "yes":
-            for key, count in freed.items():
-                self._change_shown(self._products[key], self._products[key].shown[""] + count)
+            for (key, place), count in freed.items():
+                self._change_shown(self._products[key], self._products[key].shown[place] + count, place)
         if by == "seller" and reason == "Out of Stock" and self.switches["oos_cancel_zeroes"] == "yes":
             for key in counts:
-                self._change_shown(self._products[key], 0)
+                for place in self._products[key].shown:
+                    self._change_shown(self._products[key], 0, place)
         for package_id in dict.fromkeys(item.package_id for item in items if item.package_id):
             self.packages[package_id].cancelled = True
             self.record(Event.PARCEL_CANCELLED, parcel_id=package_id, order_id=order.order_id)
         partial = any(item.status != "canceled" for item in order.items)
         self.touch(order, item_change=partial)
-
-    def request_cancel(self, order_id: str, *, respond_within_s: float = 86_400.0) -> None:
-        """The buyer asks to cancel; without an answer it happens by itself."""
-        with self.lock:
-            order = self.orders[order_id]
-            for item in order.items:
-                if item.status in CANCELLABLE:
-                    item.cancel_trigger_at = self.clock() + respond_within_s
-                    self._asked.append(item)
-            self.touch(order)
 
     def force_status(self, order_id: str, status: str) -> None:
         """Put every item of an order into any status, known or not."""
@@ -283,7 +274,7 @@ class LazadaMarket(LazadaShelf):
             counts[item.product.remote_key] = counts.get(item.product.remote_key, 0) + 1
             if item.occupied:
                 item.occupied = False
-                item.product.extra["occupy"] -= 1
+                item.product.extra["occupy"][item.place] -= 1
             self.set_status(item, "ready_to_ship", lag_s=self.booking_read_lag_s)
         self.record(
             Event.PARCEL_ARRANGED,
@@ -337,31 +328,3 @@ class LazadaMarket(LazadaShelf):
                 self.set_status(item, status)
         self.record(event, parcel_id=package.package_id, order_id=package.order_id)
         self.touch(self.orders[package.order_id])
-
-    # -- returns
-
-    def open_return(
-        self, order_id: str, *, request_type: str = "RETURN", status: str = "REQUEST_INITIATE", unit: int = 0
-    ) -> str:
-        """The buyer asks to send one unit back; gives the id of the return line."""
-        with self.lock:
-            self._counter += 1
-            reverse = Reverse(
-                reverse_order_id=880_000_000_000_000 + self._counter * 1000,
-                line_id=880_000_000_000_000 + self._counter * 1000 + 101,
-                order_id=order_id,
-                item=self.orders[order_id].items[unit],
-                request_type=request_type,
-                status=status,
-                created_at=self.clock(),
-                modified_at=self.clock(),
-            )
-            self.reverses.append(reverse)
-            return str(reverse.line_id)
-
-    def set_return_status(self, line_id: str, status: str) -> None:
-        """Move a return to a status in the platform's words."""
-        with self.lock:
-            for reverse in self.reverses:
-                if str(reverse.line_id) == line_id:
-                    reverse.status, reverse.modified_at = status, self.clock()

@@ -1,4 +1,4 @@
-"""Order and return endpoints of the simulator."""
+"""Order endpoints of the simulator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from .sandbox_market import LazadaMarket
 from .sandbox_replies import instant, json_parameter, number, refuse, required, time_text
-from .sandbox_state import Item, Reverse, SimOrder
+from .sandbox_state import WAREHOUSES, Item, SimOrder
 
 Parameters = Mapping[str, str]
 
@@ -96,7 +96,7 @@ def header(sim: LazadaMarket, order: SimOrder, *, listed: bool = False) -> dict[
         "shipping_fee_discount_seller": 0,
         "shipping_fee_discount_platform": 3000,
         "payment_method": "COD" if order.cod else "BCA_VA",
-        "warehouse_code": "dropshipping",
+        "warehouse_code": order.items[0].place or WAREHOUSES[0] if order.items else WAREHOUSES[0],
         "customer_first_name": "S***i",
         "customer_last_name": "",
         "address_shipping": {
@@ -153,7 +153,7 @@ def item_row(sim: LazadaMarket, order: SimOrder, item: Item, *, product_id: bool
         "is_fbl": 1 if extra.get("fbl") else 0,
         "delivery_option_sof": "1" if extra.get("own_fleet") else "0",
         "is_digital": 1 if extra.get("digital") else 0,
-        "warehouse_code": extra.get("warehouse_code", "dropshipping"),
+        "warehouse_code": extra.get("warehouse_code") or item.place or WAREHOUSES[0],
         "sla_time_stamp": time_text(order.created_s + 2 * DAY_S, "iso"),
         "reason": item.reason,
         "reason_detail": "",
@@ -170,6 +170,8 @@ def item_row(sim: LazadaMarket, order: SimOrder, item: Item, *, product_id: bool
         del row["shop_sku"]
     if item.cancel_trigger_at is not None:
         row["cancel_trigger_time"] = int(item.cancel_trigger_at * 1000)
+    if item.reverse_order_id:
+        row["reverse_order_id"] = item.reverse_order_id
     if order.paid_at is not None:
         row["payment_time"] = int(order.paid_at * 1000)
     return row
@@ -213,60 +215,3 @@ def orders_items_get(sim: LazadaMarket, parameters: Parameters) -> Any:
         }
         for order in known
     ]
-
-
-# ------------------------------------------------------------------------------------------------------------------------- returns
-
-
-def reverse_orders(sim: LazadaMarket, parameters: Parameters) -> dict[str, Any]:
-    """The body of `result`: this call wraps its rows differently."""
-    for name in ("page_no", "page_size"):
-        required(parameters, name)
-    page_no = number(parameters, "page_no", 1, low=1, high=100_000, code="100")
-    page_size = number(parameters, "page_size", 10, low=1, high=100, code="100")
-    start = number(parameters, "ReverseOrderLineModifiedTimeRangeStart", 0, low=0, high=10**14, code="100")
-    end = number(parameters, "ReverseOrderLineModifiedTimeRangeEnd", 10**14, low=0, high=10**14, code="100")
-    rows = [reverse for reverse in sim.reverses if start <= int(reverse.modified_at * 1000) <= end]
-    page = rows[(page_no - 1) * page_size : page_no * page_size]
-    return {
-        "success": True,
-        "total": len(rows),
-        "page_no": page_no,
-        "page_size": page_size,
-        "items": [_reverse_row(sim, reverse) for reverse in page],
-    }
-
-
-def _reverse_row(sim: LazadaMarket, reverse: Reverse) -> dict[str, Any]:
-    factor = 100 if sim.switches["reverse_amounts"] == "cents" else 1
-    item = reverse.item
-    product, _, sku = item.product.remote_key.partition(":")
-    line = {
-        "reverse_order_line_id": reverse.line_id,
-        "trade_order_line_id": item.item_id,
-        "reverse_status": reverse.status,
-        "ofc_status": "",
-        "seller_sku_id": item.product.seller_sku,
-        "platform_sku_id": sku,
-        "item_unit_price": item.price * factor,
-        "refund_amount": item.paid_price * factor,
-        "reason_text": "Barang rusak",
-        "reason_code": 123,
-        "tracking_number": "",
-        "is_need_refund": "true",
-        "is_dispute": False,
-        "trade_order_gmt_create": sim.orders[reverse.order_id].created_s * 1000,
-        "return_order_line_gmt_create": int(reverse.created_at * 1000),
-        "return_order_line_gmt_modified": int(reverse.modified_at * 1000),
-        "sla": int((reverse.created_at + 3 * DAY_S) * 1000),
-        "product": {"product_id": int(product), "product_sku": item.product.seller_sku},
-        "buyer": {"buyer_id": 100000001},
-    }
-    return {
-        "reverse_order_id": reverse.reverse_order_id,
-        "trade_order_id": int(reverse.order_id),
-        "request_type": reverse.request_type,
-        "is_rtm": True,
-        "shipping_type": "PICK_UP",
-        "reverse_order_lines": [line],
-    }

@@ -8,12 +8,12 @@ from typing import Any
 
 from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, SoldOut
 
-from .sandbox_state import SWITCHES, Item
+from .sandbox_state import SWITCHES, WAREHOUSES, Item
 
 
 class LazadaShelf(MarketplaceSimulator):
-    """Products with a sellable number; ordered units are withheld until paid, then occupied until ready to ship, and
-    total = sellable + withheld + occupied. Remote keys are `<item_id>:<sku_id>`."""
+    """Products with a sellable number, or one for each warehouse of a shop with several; ordered units are withheld until paid, then
+    occupied until ready to ship, and total = sellable + withheld + occupied. Remote keys are `<item_id>:<sku_id>`."""
 
     provider = "lazada"
     SWITCHES = SWITCHES
@@ -26,6 +26,7 @@ class LazadaShelf(MarketplaceSimulator):
         switches: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(clock=clock, rng=rng, switches=switches)
+        self.warehouses: Sequence[str] = WAREHOUSES[: self.switches["warehouses"]]
         self._products: dict[str, Product] = {}
         self._counter = 0
 
@@ -36,19 +37,28 @@ class LazadaShelf(MarketplaceSimulator):
         self, seller_sku: str, title: str, *, price: int, stock: int, weight_g: int = 250, **extra: Any
     ) -> Product:
         """Extras: `variant_of` (remote key of another SKU of the same item), `fbl`, `digital`, `own_fleet`, `provider_type`,
-        `status`, `warehouse_code`, `drop_shop_sku` (item rows lack shop_sku)."""
+        `status`, `warehouse_code`, `drop_shop_sku` (item rows lack shop_sku). In a shop with several warehouses `stock` lies in the
+        first one, unless `shown={code: units}` says where."""
         with self.lock:
             self._counter += 1
             other = extra.get("variant_of", "")
             item_id = int(other.partition(":")[0]) if other else 7_000_000_000 + self._counter
+            places = self.places
+            shown = extra.pop("shown", None) or {place: stock if place == places[0] else 0 for place in places}
             product = Product(
                 remote_key=f"{item_id}:{13_000_000_000 + self._counter}",
                 seller_sku=seller_sku,
                 title=title,
                 price=price,
                 weight_g=weight_g,
-                shown={"": stock},
-                extra={"withhold": 0, "occupy": 0, "pot": 0, "campaign_period": False, **extra},
+                shown=shown,
+                extra={
+                    "withhold": dict.fromkeys(shown, 0),
+                    "occupy": dict.fromkeys(shown, 0),
+                    "pot": 0,
+                    "campaign_period": False,
+                    **extra,
+                },
             )
             self._products[product.remote_key] = product
             return product
@@ -59,35 +69,42 @@ class LazadaShelf(MarketplaceSimulator):
     def product(self, remote_key: str) -> Product | None:
         return self._products.get(remote_key)
 
+    @property
+    def places(self) -> Sequence[str]:
+        """Under which names numbers are kept: "" in a shop with one warehouse."""
+        return self.warehouses if len(self.warehouses) > 1 else ("",)
+
     def shown(self, remote_key: str, location: str = "") -> int:
+        """Without a location what buyers can take from all warehouses together."""
         with self.lock:
             self.tick()
-            return self._products[remote_key].shown[location]
+            numbers = self._products[remote_key].shown
+            return numbers[location] if location in numbers or location else sum(numbers.values())
 
     def set_campaign(self, remote_key: str, *, units: int = 0, no_lowering: bool = False) -> None:
         """Lock `units` for a campaign (see the switch `pot`) and, with `no_lowering`, forbid lower numbers while it runs."""
         with self.lock:
             self._products[remote_key].extra.update(pot=units, campaign_period=no_lowering)
 
-    def set_level(self, product: Product, level: int) -> None:
+    def set_level(self, product: Product, level: int, place: str) -> None:
         """A level that the API accepted."""
-        before, product.shown[""] = product.shown[""], level
+        before, product.shown[place] = product.shown[place], level
         self.record(
             Event.LEVEL_SET,
             remote_key=product.remote_key,
-            location="",
+            location=place,
             seller_sku=product.seller_sku,
             level=level,
             before=before,
         )
 
-    def _change_shown(self, product: Product, level: int) -> None:
-        before, product.shown[""] = product.shown[""], level
+    def _change_shown(self, product: Product, level: int, place: str) -> None:
+        before, product.shown[place] = product.shown[place], level
         if level != before:
             self.record(
                 Event.SHOWN_CHANGED,
                 remote_key=product.remote_key,
-                location="",
+                location=place,
                 seller_sku=product.seller_sku,
                 level=level,
                 before=before,
@@ -100,33 +117,48 @@ class LazadaShelf(MarketplaceSimulator):
         for remote_key, quantity in wanted.items():
             product = self._products[remote_key]
             pot = int(product.extra["pot"]) if self.switches["pot"] == "outside" else 0
-            if product.shown[""] + pot < quantity:
+            shown = sum(product.shown.values())
+            if shown + pot < quantity:
                 self.record(
                     Event.SOLD_OUT,
                     remote_key=remote_key,
                     seller_sku=product.seller_sku,
                     wanted=quantity,
-                    shown=product.shown[""],
+                    shown=shown,
                 )
-                raise SoldOut(f"{product.seller_sku}: {quantity} wanted, {product.shown['']} shown")
+                raise SoldOut(f"{product.seller_sku}: {quantity} wanted, {shown} shown")
+
+    def _assign(self, items: Sequence[Item]) -> None:
+        """Choose the warehouse of each unit: the first one that holds all units of its SKU, else one by one."""
+        by_product: dict[str, list[Item]] = {}
+        for item in items:
+            by_product.setdefault(item.product.remote_key, []).append(item)
+        for mine in by_product.values():
+            left = dict(mine[0].product.shown)
+            whole = next((place for place, units in left.items() if units >= len(mine)), None)
+            for item in mine:
+                open_places = [place for place, units in left.items() if units > 0]
+                item.place = whole if whole is not None else next(iter(open_places), next(iter(left)))
+                left[item.place] -= 1
 
     def _take(self, items: Sequence[Item]) -> None:
         """Withhold units: from the campaign's pot where it lies beside the number, else from the number."""
-        taken: dict[str, int] = {}
+        taken: dict[tuple[str, str], int] = {}
         for item in items:
             extra = item.product.extra
             item.withheld = True
-            extra["withhold"] += 1
+            extra["withhold"][item.place] += 1
             if self.switches["pot"] == "outside" and extra["pot"] > 0:
                 item.from_pot = True
                 extra["pot"] -= 1
             else:
-                taken[item.product.remote_key] = taken.get(item.product.remote_key, 0) + 1
-        for remote_key, quantity in taken.items():
+                at = (item.product.remote_key, item.place)
+                taken[at] = taken.get(at, 0) + 1
+        for (remote_key, place), quantity in taken.items():
             product = self._products[remote_key]
-            self._change_shown(product, max(0, product.shown[""] - quantity))
+            self._change_shown(product, max(0, product.shown[place] - quantity), place)
 
     def _occupy(self, item: Item) -> None:
         item.occupied = True
-        item.product.extra["withhold"] -= 1
-        item.product.extra["occupy"] += 1
+        item.product.extra["withhold"][item.place] -= 1
+        item.product.extra["occupy"][item.place] += 1

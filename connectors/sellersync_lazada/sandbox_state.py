@@ -29,6 +29,16 @@ SWITCHES: Mapping[str, Sequence[Any]] = {
     "items_product_id": ("absent", "present"),  # product_id on the multi-order items call
     "reverse_amounts": ("cents", "rupiah"),
     "window_days_max": (0, 15),  # server-side cap of an update window, 0: none
+    "refusal_reason": ("optional", "required"),  # reason_code when a seller refuses a buyer's cancellation
+    "direct_cancel_reverse": ("no", "yes"),  # a cancellation that nobody had to answer has a reverse order, too
+    "warehouses": (1, 2),  # a kind of shop, not a doubt: numbers are kept for one warehouse or for each of two
+    "multi_form": ("listed", "whole"),  # an update may name some of a SKU's warehouses, or must name them all
+    "finance_permission": ("yes", "no"),  # the app may read finance
+    "finance_zone": ("wib", "utc"),  # how the date-only bounds of the finance call are read
+    "finance_date_zone": ("wib", "utc"),  # in which zone a booking's transaction_date is written
+    "finance_dates": ("iso", "words"),  # 2026-11-20 or 20 Nov 2026
+    "finance_end": ("inclusive", "exclusive"),  # does the last day of a finance call belong to it
+    "finance_late_s": (0, 129_600),  # until a booking shows, under the date on which it was made
     "dates": ("traffic", "iso"),
     "scalars": ("typed", "quoted"),  # quoted: every number and boolean comes as text
 }
@@ -36,6 +46,8 @@ SWITCHES: Mapping[str, Sequence[Any]] = {
 UNPAID_LIFE_S = 1800.0
 PACKABLE = ("pending", "repacked")
 CANCELLABLE = ("unpaid", "pending", "repacked", "packed", "ready_to_ship_pending", "ready_to_ship")
+WAREHOUSES = ("dropshipping", "ID1AB2C-WH-10002")
+"""Codes of the shop's warehouses; the first is the default one."""
 COURIERS = (("J&T Express ID", "JNAP"), ("SiCepat", "SCPT"), ("Lazada Logistics ID", "LXAD"))
 
 
@@ -64,7 +76,10 @@ class Item:
     """The number shown leaves this unit out."""
     occupied: bool = False
     from_pot: bool = False
+    place: str = ""
+    """The warehouse whose number it lowers; "" where the shop keeps one number."""
     cancel_trigger_at: float | None = None
+    reverse_order_id: int = 0
     reason: str = ""
     initiator: str = ""
     views: list[View] = field(default_factory=list)
@@ -105,13 +120,28 @@ class SimOrder:
 
 @dataclass(slots=True)
 class Reverse:
-    """A buyer's return request for one unit."""
+    """A buyer's request to return units (RETURN, ONLY_REFUND), or a cancellation (CANCEL). All its lines share a status."""
 
     reverse_order_id: int
-    line_id: int
     order_id: str
-    item: Item
+    items: list[Item]
     request_type: str
     status: str
     created_at: float
     modified_at: float
+
+    def line_id(self, position: int = 0) -> int:
+        return self.reverse_order_id + 101 + position
+
+
+@dataclass(slots=True)
+class Booking:
+    """One row of the finance books. Amounts are whole rupiah, negative when the platform takes them."""
+
+    number: int
+    booked_at: float
+    order_id: str
+    item: Item | None
+    fee_type: str
+    fee_name: str
+    amount: int
