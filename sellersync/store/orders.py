@@ -45,7 +45,7 @@ from .posting import (
     post_orders,
     save_lines,
 )
-from .returns import open_due_returns
+from .returns import settle_returns
 from .tables import BuyerRow, OrderLineRow, OrderRow
 from .vault import Vault
 
@@ -145,7 +145,7 @@ def record_orders(
         now_ms=now_ms,
     )
     tidy_own_parcels(session, [item.work for item in known if item.work is not None], now_ms=now_ms)
-    open_due_returns(session, works, now_ms=now_ms)
+    settle_returns(session, works, now_ms=now_ms)
     result.parked_lines = _note_problems(session, rules, work_on, now_ms=now_ms)
     result.first, result.newer, result.movements = len(fresh), len(known), posted.movements
     return result

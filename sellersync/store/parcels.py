@@ -22,6 +22,7 @@ from sellersync.domain.times import to_epoch_ms
 from .findings import raise_finding
 from .parcel_events import keep_events
 from .posting import LineWork, OrderWork, in_list, load_works, post_orders, save_lines
+from .returns import settle_returns_of_parcel
 from .tables import ParcelRow, ParcelUnit
 
 _PARCEL = ParcelRow.__table__  # type: ignore[attr-defined]
@@ -36,6 +37,7 @@ _NOTHING_TO_SHIP = tuple(
         OrderState.RETURNING,
     )
 )
+_COMING_BACK = {ParcelState.RETURNING.value, ParcelState.RETURNED.value}
 UnitKey = tuple[int, str]  # (line id, provider's unit id or "#n")
 
 
@@ -129,6 +131,8 @@ def update_parcel(session: Session, parcel_id: int, remote: RemoteParcel, *, now
         session.execute(FREE_UNITS, {"p": parcel_id})
     if remote.left_shelf:
         note_left(session, parcel_id, left_ms=values["picked_up_ms"], now_ms=now_ms)
+    if _COMING_BACK & {row.state, values["state"]}:
+        settle_returns_of_parcel(session, parcel_id, now_ms=now_ms)
     return changed
 
 

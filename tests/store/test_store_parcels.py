@@ -242,7 +242,7 @@ def test_a_parcel_lost_after_its_pickup_opens_a_return_only_when_the_order_is_ca
     assert shop.value("SELECT COUNT(*) FROM return_document") == 0
     cancelled = order("A", line("KOPI", units(2, CANCELLED)), at=START + later(60), state=OrderState.CANCELLED)
     shop.record(cancelled)
-    assert shop.balances("KOPI") == {"available": 8, "shipped": 2, "adjustment": -10}
+    assert shop.balances("KOPI") == {"available": 8, "returning": 2, "adjustment": -10}
     assert shop.query("SELECT quantity, state FROM return_document") == [(2, "open")]
 
 
