@@ -13,7 +13,9 @@ from sellersync.connector.contract import Channel, Courier, Handover, Place
 from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
 from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
 from sellersync.domain.levels import PushPolicy
+from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock, to_epoch_ms
+from sellersync.domain.watching import WatchRules
 from sellersync.store import work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.orders import ChannelRules
@@ -41,6 +43,11 @@ class Policy:
     sender: Place | None = None
     default_weight_g: int = 1_000
     differences: Mapping[Difference, DifferencePolicy] = field(default_factory=lambda: dict(DEFAULT_POLICIES))
+    desk: DeskRules = DeskRules()
+    watch: WatchRules = WatchRules()
+    note_to_buyer: bool = True
+    language: str = "id"
+    """Of what buyers are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,8 @@ class World:
     shops: list[Shop] = field(default_factory=list)
     couriers: list[CourierAccount] = field(default_factory=list)
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+    stopping: bool = False
+    """The process is about to end: a trip of many calls ends before its next one."""
 
     def shop(self, slug: str) -> Shop:
         """A channel by its slug. Raises `ConfigError`."""

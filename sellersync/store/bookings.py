@@ -202,9 +202,3 @@ def postpone_claim(session: Session, claim_id: int, *, not_before_settle_ms: int
         text("UPDATE claim SET looks = looks + 1, not_before_settle_ms = :nb, detail = :d WHERE id = :i"),
         {"i": claim_id, "nb": not_before_settle_ms, "d": detail[:300]},
     )
-
-
-def note_tracked(session: Session, parcel_id: int, remote: RemoteParcel | None, *, now_ms: int) -> bool:
-    """Keep what a look at a parcel showed (`None`: nothing was shown). Returns whether it changed."""
-    session.execute(text("UPDATE parcel SET tracked_ms = :now WHERE id = :p"), {"p": parcel_id, "now": now_ms})
-    return update_parcel(session, parcel_id, remote, now_ms=now_ms) if remote is not None else False

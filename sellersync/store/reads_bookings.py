@@ -197,44 +197,6 @@ def due_claims(session: Session, channel_id: int, *, now_ms: int, vault: Vault) 
     ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class TrackedParcel:
-    """A booked parcel that is not at its end."""
-
-    parcel_id: int
-    order_remote_id: str
-    remote_id: str
-    state: ParcelState
-    waybill: str
-    booked_at_ms: int
-    tracked_ms: int | None
-    courier_channel_id: int | None
-
-
-def parcels_to_track(
-    session: Session, channel_id: int, *, now_ms: int, fresh_ms: int, every_ms: int, limit: int
-) -> list[TrackedParcel]:
-    """Booked parcels of this channel that are due for a look: fresh ones and those without a waybill often, old ones rarely."""
-    rows = session.execute(
-        text(
-            "SELECT parcel.id, sales_order.remote_id AS order_remote_id, parcel.remote_id, parcel.state, parcel.waybill, "
-            "COALESCE(parcel.booked_ms, parcel.created_ms) AS booked_ms, parcel.tracked_ms, parcel.courier_channel_id "
-            "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.channel_id = :c "
-            "AND parcel.state IN ('booked', 'picked_up', 'in_transit', 'out_for_delivery', 'problem', 'pickup_retry', "
-            "'returning', 'unknown') "
-            "AND parcel.remote_id <> '' AND (parcel.tracked_ms IS NULL OR parcel.tracked_ms <= :now - :every * "
-            "(CASE WHEN parcel.waybill = '' OR COALESCE(parcel.booked_ms, parcel.created_ms) > :now - :fresh THEN 1 ELSE 12 END)) "
-            "ORDER BY COALESCE(parcel.tracked_ms, 0), parcel.id LIMIT :n"
-        ),
-        {"c": channel_id, "now": now_ms, "fresh": fresh_ms, "every": every_ms, "n": limit},
-    )
-    return [
-        TrackedParcel(row.id, row.order_remote_id, row.remote_id, ParcelState(row.state), row.waybill, row.booked_ms, row.tracked_ms,
-                      row.courier_channel_id)
-        for row in rows
-    ]  # fmt: skip
-
-
 def recipient(session: Session, order_id: int, vault: Vault) -> Buyer | None:
     """The buyer of an order, opened for one booking."""
     sealed = session.execute(text("SELECT sealed FROM buyer WHERE order_id = :o"), {"o": order_id}).scalar()

@@ -14,7 +14,7 @@ from sellersync.domain.listings import LevelAnswer, PushOutcome, RemoteListing, 
 from sellersync.domain.orders import Order, OrderLine, OrderState, Unit, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import to_epoch_ms
-from sellersync.store import bookings, listings, orders, pushes, reads_bookings, schema, seals, stock, work
+from sellersync.store import bookings, listings, orders, pushes, reads_bookings, schema, seals, stock, tracking, work
 from sellersync.store.findings import raise_finding
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
@@ -207,7 +207,7 @@ class Books:
         def look(session: Session) -> None:
             found = session.execute(text("SELECT id FROM parcel WHERE remote_id = :r"), {"r": remote_id})
             parcel = found.scalar_one()
-            bookings.note_tracked(session, parcel, shown, now_ms=self.now_ms)
+            tracking.note_tracked(session, parcel, shown, now_ms=self.now_ms)
 
         self.ledger.write_now(look)
 

@@ -15,7 +15,7 @@ from sellersync.domain.errors import LeaseLost
 from sellersync.domain.ids import booking_reference
 from sellersync.domain.orders import Buyer, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
-from sellersync.store import bookings, reads_bookings
+from sellersync.store import bookings, reads_bookings, tracking
 
 REQUEST = {"to": "Jalan Melati 5", "phone": "081234567890", "weight_g": 400}
 CANCELLED = UnitStage.CANCELLED
@@ -289,11 +289,11 @@ def test_booked_parcels_are_looked_at_often_while_they_are_fresh(shop: Bench) ->
 
     def tracked() -> list[str]:
         def look(session: Session) -> list[str]:
-            found = reads_bookings.parcels_to_track(
+            found = tracking.parcels_to_track(
                 session, shop.channels["shopee"], now_ms=shop.now_ms(), fresh_ms=day, every_ms=300_000, limit=10
             )
             for one in found:
-                bookings.note_tracked(session, one.parcel_id, None, now_ms=shop.now_ms())
+                tracking.note_tracked(session, one.parcel_id, None, now_ms=shop.now_ms())
             return [one.remote_id for one in found]
 
         return shop.write(look)
