@@ -14,6 +14,7 @@ from sellersync.domain.matching import Candidate, Catalogue, Match, MatchedBy
 
 from .findings import close_finding, raise_finding
 from .posting import in_list, load_components, load_works, post_orders, save_lines
+from .returns import settle_returns
 from .stock import ensure_sku
 
 
@@ -199,6 +200,7 @@ def resolve_waiting(session: Session, channel_id: int, remote_key: str, recipe_i
                 line.components = components
         post_orders(session, [work], now_ms=now_ms)
         save_lines(session, work.lines)
+        settle_returns(session, [work], now_ms=now_ms)
     return len(order_ids)
 
 
@@ -230,6 +232,7 @@ def resolve_locations(session: Session, channel_id: int, *, now_ms: int) -> int:
                 )
         post_orders(session, [work], now_ms=now_ms)
         save_lines(session, work.lines)
+        settle_returns(session, [work], now_ms=now_ms)
     for location in sorted({row.location for row in rows}):
         close_finding(session, "unmapped_location", location, channel_id=channel_id, now_ms=now_ms)
     return len(order_ids)
