@@ -27,6 +27,7 @@ from sellersync.domain.listings import Want as Want
 from sellersync.domain.orders import Order
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.returns import RemoteCancellation, RemoteReturn
+from sellersync.domain.settlements import Settlement as Settlement
 from sellersync.domain.times import Clock
 
 if TYPE_CHECKING:
@@ -64,21 +65,6 @@ class Gone:
     remote_id: str
     how: str
     updated_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What the provider paid out or kept for one order, as it shows it now: (name, whole rupiah, negative = kept) rows that sum to `net`.
-
-    A provider that settles an order in several steps (sale, later refund) gives each step an own `remote_id`. Names are the provider's
-    own, in snake case; what its rows do not explain stands in a part named "unexplained".
-    """
-
-    remote_id: str
-    order_id: str
-    settled_at: datetime
-    net: int
-    parts: tuple[tuple[str, int], ...] = ()
 
 
 Row = Order | RemoteCancellation | RemoteReturn | Settlement | Gone

@@ -32,6 +32,11 @@ def push_key(epoch: int, target_id: int, ledger_version: int) -> str:
     return f"e{epoch}-t{target_id}-v{ledger_version}"
 
 
+def answer_key(install_id: str, channel_id: int, request_id: str, answer: str) -> str:
+    """Idempotency key of our answer to a request to cancel: the same answer again is the same key."""
+    return "SC" + short_digest(install_id, str(channel_id), request_id, answer, length=22)
+
+
 def content_digest(text: str) -> str:
     """Digest that tells two versions of a remote document apart."""
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()

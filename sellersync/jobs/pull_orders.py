@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
@@ -9,7 +10,7 @@ from sellersync.connector.contract import Gone, Mark, Page, Stream
 from sellersync.domain.orders import Order
 from sellersync.domain.returns import RemoteCancellation, RemoteReturn
 from sellersync.domain.times import to_epoch_ms
-from sellersync.store import pages, work
+from sellersync.store import cancellations, pages, remote_returns, work
 from sellersync.store.ledger import Session
 from sellersync.store.orders import Recorded
 
@@ -21,11 +22,18 @@ WALKED = (Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.TRASH)
 
 
 async def run(
-    world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False, replay: bool = False
+    world: World,
+    shop: Shop,
+    *,
+    wait_s: float = 0.0,
+    force: bool = False,
+    replay: bool = False,
+    also: Sequence[str] = (),
 ) -> Run | None:
     """Pull everything that changed on one channel into the ledger. `None` when the channel is backing off (unless `force`).
 
-    Rows that could not be read are walked again from time to time, or now with `replay`.
+    Rows that could not be read are walked again from time to time, or now with `replay`. Orders with the remote ids `also` are read
+    again by id, whatever changed.
     """
     if not force and await paused(world, shop.id):
         return None
@@ -37,7 +45,7 @@ async def run(
         for stream in WALKED:
             if stream in shop.channel.capabilities.streams:
                 await _walk(world, shop, stream, run, since)
-        await _reread(world, shop, run)
+        await _reread(world, shop, run, also)
         if since is not None:
             run.at_end.append(
                 partial(pages.close_readable, channel_id=shop.id, since=since, started_ms=started_ms, now_ms=started_ms)
@@ -52,6 +60,8 @@ async def _walk(world: World, shop: Shop, stream: Stream, run: Run, since: datet
         partial(work.mark_of, channel_id=shop.id, stream=stream.value, first_from=first_from)
     )
     mark = Mark(state.at, state.progress)
+    if stream is Stream.CANCELLATIONS:
+        since = await _unsettled(world, shop, since)
     if since is not None and since < state.at:
         mark = Mark(since)
     async for page in shop.channel.pages(stream, mark):
@@ -63,6 +73,13 @@ async def _walk(world: World, shop: Shop, stream: Stream, run: Run, since: datet
         others = [row.order_id for row in page.rows if isinstance(row, RemoteCancellation | RemoteReturn)]
         if others:
             await _read_by_id(world, shop, run, others)
+
+
+async def _unsettled(world: World, shop: Shop, since: datetime | None) -> datetime | None:
+    """Requests whose answer got no reply are read again even where nothing changed: only that settles the answer."""
+    now_ms = world.ledger.now_ms()
+    unsettled = await world.ledger.read(partial(cancellations.unsettled_since, channel_id=shop.id, now_ms=now_ms))
+    return min((at for at in (since, unsettled) if at is not None), default=None)
 
 
 def _record(
@@ -81,19 +98,24 @@ def _record(
         closes=page.closes,
         read_started_at=page.read_started_at,
         skipped=page.skipped,
+        requests_in_orders=_requests_in_orders(shop),
     )
+    read_ms = to_epoch_ms(page.read_started_at)
     for row in page.rows:
         if isinstance(row, Gone):
-            read_ms = to_epoch_ms(page.read_started_at)
             pages.note_gone(session, shop.id, row.remote_id, row.how, now_ms=now_ms, read_ms=read_ms)
-    pages.note_cancellations(
-        session, shop.id, [row for row in page.rows if isinstance(row, RemoteCancellation)], now_ms=now_ms
-    )
-    pages.note_returns(session, shop.id, [row for row in page.rows if isinstance(row, RemoteReturn)], now_ms=now_ms)
+    asked = [row for row in page.rows if isinstance(row, RemoteCancellation)]
+    cancellations.record_cancellations(session, shop.id, asked, read_ms=read_ms, now_ms=now_ms)
+    come_back = [row for row in page.rows if isinstance(row, RemoteReturn)]
+    remote_returns.record_remote_returns(session, shop.id, come_back, now_ms=now_ms)
     return recorded
 
 
-async def _reread(world: World, shop: Shop, run: Run) -> None:
+def _requests_in_orders(shop: Shop) -> bool:
+    return Stream.CANCELLATIONS not in shop.channel.capabilities.streams
+
+
+async def _reread(world: World, shop: Shop, run: Run, also: Sequence[str]) -> None:
     """Orders that wait for a moment (a free-cancel hour, an answer) and orders not read for a day are read again by id."""
     policy = world.policy
     ids = await world.ledger.read(
@@ -106,8 +128,8 @@ async def _reread(world: World, shop: Shop, run: Run) -> None:
             limit=REREAD_MAX,
         )
     )
-    if ids:
-        await _read_by_id(world, shop, run, ids)
+    if ids or also:
+        await _read_by_id(world, shop, run, [*also, *ids])
 
 
 async def _read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> None:
@@ -121,6 +143,7 @@ async def _read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> Non
             answer.gone,
             read_started_at=answer.read_started_at,
             skipped=answer.skipped,
+            requests_in_orders=_requests_in_orders(shop),
         ),
         name="record_reread",
     )

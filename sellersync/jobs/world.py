@@ -186,7 +186,7 @@ async def _leased(world: World, job: str, name: str, channel_id: int, slug: str,
         await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, None), name=f"{job}_end")
         raise
     if trouble is not None:
-        run.outcome = _outcome(trouble)
+        run.outcome = outcome_of(trouble)
         log.warning("%s on %s: %s", job, slug, trouble)
     await ledger.write(lambda session: _end(session, world, run_id, run, channel_id, trouble), name=f"{job}_end")
 
@@ -215,7 +215,8 @@ def _end(session: Session, world: World, run_id: int, run: Run, channel_id: int,
         )
 
 
-def _outcome(trouble: Exception) -> str:
+def outcome_of(trouble: Exception) -> str:
+    """The word for an error with a next step in a run's row."""
     if isinstance(trouble, RateLimited):
         return "rate_limited"
     if isinstance(trouble, AuthNeeded):

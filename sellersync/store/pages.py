@@ -12,9 +12,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from sellersync.domain.orders import Order
-from sellersync.domain.returns import CancellationState, RemoteCancellation, RemoteReturn, ReturnState
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
+from .cancellations import record_requests_in_orders
 from .findings import close_finding, close_kind, raise_finding
 from .ledger import Ledger
 from .orders import ChannelRules, Recorded, record_orders
@@ -25,6 +25,7 @@ REPLAY_MS_MIN = 60 * 60 * 1000
 REPLAY_MS_MAX = 24 * 60 * 60 * 1000
 """Rows that could not be read are walked again after the first, then after ever longer waits up to the second."""
 REPLAY_BACK_MS = 30 * 24 * 60 * 60 * 1000
+ROW = "row_unreadable"
 
 
 def record_page(
@@ -40,12 +41,18 @@ def record_page(
     closes: datetime | None,
     read_started_at: datetime,
     skipped: Sequence[str] = (),
+    requests_in_orders: bool = False,
 ) -> Recorded:
-    """Record a page of orders with its progress. Raises `LeaseLost` when somebody else walks this stream by now."""
+    """Record a page of orders with its progress. Raises `LeaseLost` when somebody else walks this stream by now.
+
+    `requests_in_orders`: the channel shows requests to cancel only as a state of the order.
+    """
     now_ms = ledger.now_ms()
     check_lease(session, lease, now_ms=now_ms, ttl_ms=LEASE_MS)
     recorded = record_orders(session, rules, orders, read_started_at=read_started_at, now_ms=now_ms, vault=ledger.vault)
-    _note_unreadable(session, rules.channel_id, skipped, mark_ms=to_epoch_ms(mark_at), now_ms=now_ms)
+    if requests_in_orders:
+        record_requests_in_orders(session, rules.channel_id, [order.remote_id for order in orders], now_ms=now_ms)
+    note_unreadable(session, rules.channel_id, skipped, mark_ms=to_epoch_ms(mark_at), now_ms=now_ms)
     move_mark(session, rules.channel_id, stream, at=mark_at, progress=progress, closes=closes, now_ms=now_ms)
     return recorded
 
@@ -59,6 +66,7 @@ def record_reread(
     *,
     read_started_at: datetime,
     skipped: Sequence[str] = (),
+    requests_in_orders: bool = False,
 ) -> Recorded:
     """Record orders that were read again by id; an order the provider no longer shows is a finding and releases nothing by itself."""
     now_ms = ledger.now_ms()
@@ -71,19 +79,23 @@ def record_reread(
             ),
             {"r": read_ms, "c": rules.channel_id, "o": order.remote_id},
         )
-    _note_unreadable(session, rules.channel_id, skipped, mark_ms=now_ms, now_ms=now_ms)
+    if requests_in_orders:
+        record_requests_in_orders(session, rules.channel_id, [order.remote_id for order in orders], now_ms=now_ms)
+    note_unreadable(session, rules.channel_id, skipped, mark_ms=now_ms, now_ms=now_ms)
     for remote_id in gone:
         note_gone(session, rules.channel_id, remote_id, "not found by id", now_ms=now_ms, read_ms=read_ms)
     return recorded
 
 
-def _note_unreadable(session: Session, channel_id: int, sentences: Sequence[str], *, mark_ms: int, now_ms: int) -> None:
+def note_unreadable(
+    session: Session, channel_id: int, sentences: Sequence[str], *, mark_ms: int, now_ms: int, kind: str = ROW
+) -> None:
     """Rows that could not be read at all, each with the earliest mark from which a walk delivered it: its window closes, so only a
-    walk from there sees it again."""
-    known = {row.subject: row.mark_ms for row in _unreadable(session, channel_id)} if sentences else {}
+    walk from there sees it again. `kind` is the finding of the streams that are walked together."""
+    known = {row.subject: row.mark_ms for row in _unreadable(session, channel_id, kind)} if sentences else {}
     for subject in dict.fromkeys(sentence[:200] for sentence in sentences):
         details = {"mark_ms": min(mark_ms, known.get(subject, mark_ms))}
-        raise_finding(session, "row_unreadable", subject, channel_id=channel_id, now_ms=now_ms, details=details)
+        raise_finding(session, kind, subject, channel_id=channel_id, now_ms=now_ms, details=details)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +106,12 @@ class _Unreadable:
     seen_ms: int
 
 
-def _unreadable(session: Session, channel_id: int) -> list[_Unreadable]:
+def _unreadable(session: Session, channel_id: int, kind: str) -> list[_Unreadable]:
     rows = session.execute(
         text(
-            "SELECT subject, details, since_ms, seen_ms FROM finding "
-            "WHERE kind = 'row_unreadable' AND channel_id = :c AND closed_ms IS NULL"
+            "SELECT subject, details, since_ms, seen_ms FROM finding WHERE kind = :k AND channel_id = :c AND closed_ms IS NULL"
         ),
-        {"c": channel_id},
+        {"k": kind, "c": channel_id},
     )
     return [
         _Unreadable(row.subject, json.loads(row.details).get("mark_ms", row.since_ms), row.since_ms, row.seen_ms)
@@ -108,14 +119,14 @@ def _unreadable(session: Session, channel_id: int) -> list[_Unreadable]:
     ]
 
 
-def replay_from(session: Session, channel_id: int, *, now_ms: int, at_once: bool) -> datetime | None:
+def replay_from(session: Session, channel_id: int, *, now_ms: int, at_once: bool, kind: str = ROW) -> datetime | None:
     """The mark from which rows that could not be read are to be walked again now; `None` when that is not due.
 
     Due after an hour, two, four and so on, at last daily, or at once; rows of windows older than `REPLAY_BACK_MS` are a person's matter.
     """
     due = [
         row.mark_ms
-        for row in _unreadable(session, channel_id)
+        for row in _unreadable(session, channel_id, kind)
         if row.mark_ms >= now_ms - REPLAY_BACK_MS and (at_once or now_ms - row.seen_ms >= _replay_wait_ms(row))
     ]
     return from_epoch_ms(min(due), where="finding") if due else None
@@ -125,11 +136,20 @@ def _replay_wait_ms(row: _Unreadable) -> int:
     return min(max(row.seen_ms - row.since_ms, REPLAY_MS_MIN), REPLAY_MS_MAX)
 
 
-def close_readable(session: Session, channel_id: int, *, since: datetime, started_ms: int, now_ms: int) -> None:
+def close_readable(
+    session: Session, channel_id: int, *, since: datetime, started_ms: int, now_ms: int, kind: str = ROW
+) -> None:
     """After a complete walk from `since` that began at `started_ms`: what it did not find unreadable again is settled."""
-    for row in _unreadable(session, channel_id):
+    for row in _unreadable(session, channel_id, kind):
         if row.mark_ms >= to_epoch_ms(since) and row.seen_ms < started_ms:
-            close_finding(session, "row_unreadable", row.subject, channel_id=channel_id, now_ms=now_ms)
+            close_finding(session, kind, row.subject, channel_id=channel_id, now_ms=now_ms)
+
+
+def forget_unreadable(session: Session, channel_id: int, *, now_ms: int, kind: str) -> None:
+    """Close findings of rows that lie too far back to be walked again; for rows that no stock depends on."""
+    for row in _unreadable(session, channel_id, kind):
+        if row.mark_ms < now_ms - REPLAY_BACK_MS:
+            close_finding(session, kind, row.subject, channel_id=channel_id, now_ms=now_ms)
 
 
 def note_gone(session: Session, channel_id: int, remote_id: str, how: str, *, now_ms: int, read_ms: int) -> None:
@@ -142,45 +162,6 @@ def note_gone(session: Session, channel_id: int, remote_id: str, how: str, *, no
     )
     if found.rowcount:  # type: ignore[attr-defined]
         raise_finding(session, "order_gone", remote_id, channel_id=channel_id, now_ms=now_ms, details={"how": how})
-
-
-def note_cancellations(session: Session, channel_id: int, rows: Sequence[RemoteCancellation], *, now_ms: int) -> None:
-    """A request that somebody must answer is a finding with the provider's deadline; an answered one closes it."""
-    for row in rows:
-        if row.state is CancellationState.PENDING:
-            raise_finding(
-                session,
-                "cancellation_pending",
-                row.order_id,
-                channel_id=channel_id,
-                now_ms=now_ms,
-                deadline_ms=to_epoch_ms(row.respond_by) if row.respond_by else None,
-                details={"reason": row.reason, "by": row.by},
-            )
-        else:
-            close_finding(session, "cancellation_pending", row.order_id, channel_id=channel_id, now_ms=now_ms)
-
-
-def note_returns(session: Session, channel_id: int, rows: Sequence[RemoteReturn], *, now_ms: int) -> None:
-    """A buyer's return that waits for an answer or for goods is a finding; stock moves only when a person receives the goods."""
-    for row in rows:
-        if row.state in (ReturnState.CLOSED, ReturnState.WITHDRAWN):
-            close_finding(session, "return_open", row.remote_id, channel_id=channel_id, now_ms=now_ms)
-            continue
-        raise_finding(
-            session,
-            "return_open",
-            row.remote_id,
-            channel_id=channel_id,
-            now_ms=now_ms,
-            deadline_ms=to_epoch_ms(row.respond_by) if row.respond_by else None,
-            details={
-                "order": row.order_id,
-                "state": row.state.value,
-                "goods_come_back": row.goods_come_back,
-                "reason": row.reason,
-            },
-        )
 
 
 def expire_holds(session: Session, channel_id: int, *, now_ms: int) -> int:
