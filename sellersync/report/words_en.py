@@ -209,6 +209,48 @@ FINDINGS: dict[str, FindingWords] = {
         "Keep the parcel back and cancel the booking with the courier; the command shows the waybill.",
         "The courier may still collect it and charge for it.",
     ),
+    "shipment_late": FindingWords(
+        "Past their ship-by time",
+        "Order {order} on {channel} {waybill}",
+        "Pack and hand these over first. What still has no courier is booked by the next run; what is held says why in the list.",
+        "The channel may cancel these orders and count the delay against the shop.",
+    ),
+    "parcel_uncollected": FindingWords(
+        "Booked parcels that no courier has collected",
+        "Order {order} on {channel}: {courier} {waybill}, for {hours} hours",
+        "Call the courier, or bring the parcel to its counter.",
+        "The courier may drop the booking, and the ship-by time is running.",
+    ),
+    "parcel_stuck": FindingWords(
+        "Parcels on their way that do not move",
+        "Order {order} on {channel}: {courier} {waybill}, no change for {hours} hours",
+        "Ask the courier with the waybill; tell the buyer.",
+        "It may be lost; couriers take claims only for a limited time.",
+    ),
+    "parcel_lost": FindingWords(
+        "Parcels that the courier lost",
+        "Order {order} on {channel}: {contents} ({courier} {waybill})",
+        "Claim the loss with the courier or the marketplace, and refund the buyer or send it again.",
+        "The buyer waits, and couriers take claims only for a limited time.",
+    ),
+    "parcel_overdue": FindingWords(
+        "Parcels not delivered by the promised day",
+        "Order {order} on {channel}: {courier} {waybill}, {hours} hours over",
+        "Ask the courier with the waybill; tell the buyer.",
+        "The buyer may ask for the money back.",
+    ),
+    "parcel_returning": FindingWords(
+        "Parcels that come back undelivered",
+        "Order {order} on {channel}: {contents} ({courier} {waybill})",
+        "Ask the buyer why, and check the goods when they arrive.",
+        "The units count as shipped until they are received and graded.",
+    ),
+    "hand_back_refused": FindingWords(
+        "Waybills that the own site did not take",
+        "Order {order} on {channel}: waybill {waybill} ({why})",
+        "Enter the waybill in the shop by hand; the command shows the order.",
+        "The buyer does not see the waybill in the shop.",
+    ),
     "unit_in_two_parcels": FindingWords(
         "The same unit in two parcels",
         "Order {order} on {channel}: parcels {subject} and {other_parcel}",

@@ -209,6 +209,49 @@ FINDINGS: dict[str, FindingWords] = {
         "Tahan paketnya dan batalkan pemesanan di kurir; perintah ini menampilkan resinya.",
         "Kurir masih dapat mengambilnya dan menagih ongkos.",
     ),
+    "shipment_late": FindingWords(
+        "Lewat batas kirim",
+        "Pesanan {order} di {channel} {waybill}",
+        "Kemas dan serahkan ini lebih dulu. Yang belum punya kurir dipesankan pada giliran berikut; yang ditahan tertulis sebabnya "
+        "di daftar.",
+        "Kanal dapat membatalkan pesanan ini dan mencatat keterlambatan toko.",
+    ),
+    "parcel_uncollected": FindingWords(
+        "Paket terpesan yang belum dijemput kurir",
+        "Pesanan {order} di {channel}: {courier} {waybill}, sudah {hours} jam",
+        "Hubungi kurir, atau antar paket ke gerainya.",
+        "Kurir dapat membatalkan pemesanan, dan batas kirim terus berjalan.",
+    ),
+    "parcel_stuck": FindingWords(
+        "Paket di jalan yang tidak bergerak",
+        "Pesanan {order} di {channel}: {courier} {waybill}, tanpa perubahan {hours} jam",
+        "Tanyakan ke kurir dengan nomor resinya; beri tahu pembeli.",
+        "Mungkin hilang; kurir menerima klaim hanya dalam waktu terbatas.",
+    ),
+    "parcel_lost": FindingWords(
+        "Paket yang hilang di kurir",
+        "Pesanan {order} di {channel}: {contents} ({courier} {waybill})",
+        "Ajukan klaim ke kurir atau marketplace, lalu kembalikan uang pembeli atau kirim ulang.",
+        "Pembeli menunggu, dan kurir menerima klaim hanya dalam waktu terbatas.",
+    ),
+    "parcel_overdue": FindingWords(
+        "Paket yang belum sampai pada hari yang dijanjikan",
+        "Pesanan {order} di {channel}: {courier} {waybill}, lewat {hours} jam",
+        "Tanyakan ke kurir dengan nomor resinya; beri tahu pembeli.",
+        "Pembeli dapat meminta uangnya kembali.",
+    ),
+    "parcel_returning": FindingWords(
+        "Paket yang kembali tanpa terkirim",
+        "Pesanan {order} di {channel}: {contents} ({courier} {waybill})",
+        "Tanyakan sebabnya ke pembeli, dan periksa barangnya saat tiba.",
+        "Unitnya terhitung terkirim sampai diterima dan diperiksa.",
+    ),
+    "hand_back_refused": FindingWords(
+        "Resi yang tidak diterima toko sendiri",
+        "Pesanan {order} di {channel}: resi {waybill} ({why})",
+        "Masukkan nomor resinya sendiri di toko; perintah ini menampilkan pesanannya.",
+        "Pembeli tidak melihat nomor resi di toko.",
+    ),
     "unit_in_two_parcels": FindingWords(
         "Barang yang sama di dua paket",
         "Pesanan {order} di {channel}: paket {subject} dan {other_parcel}",

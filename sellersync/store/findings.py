@@ -72,13 +72,17 @@ def keep_findings(
     *,
     now_ms: int,
     channel_id: int = NO_CHANNEL,
+    deadlines_ms: Mapping[str, int] | None = None,
 ) -> None:
     """Make the open findings of a kind exactly `subjects` (subject -> details): open the new, close the gone."""
     known = open_subjects(session, kind, channel_id=channel_id)
     for subject in sorted(known - set(subjects)):
         close_finding(session, kind, subject, now_ms=now_ms, channel_id=channel_id)
     for subject, details in sorted(subjects.items()):
-        raise_finding(session, kind, subject, now_ms=now_ms, channel_id=channel_id, details=details)
+        deadline_ms = (deadlines_ms or {}).get(subject)
+        raise_finding(
+            session, kind, subject, now_ms=now_ms, channel_id=channel_id, details=details, deadline_ms=deadline_ms
+        )
 
 
 def open_subjects(session: Session, kind: str, *, channel_id: int = NO_CHANNEL) -> set[str]:

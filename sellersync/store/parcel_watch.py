@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,18 +15,17 @@ from sellersync.domain.queue import CHANNEL_WAITS, DeskRules
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 from sellersync.domain.watching import OLD_NEWS_AFTER, Trouble, Watched, WatchRules, trouble
 
-from .findings import close_finding, open_subjects, raise_finding
+from .findings import keep_findings
 from .posting import in_list
-from .reads_queue import queue
+from .reads_queue import QueueEntry, queue
 
-KINDS = {one: f"parcel_{one.value}" for one in Trouble}
-UNSHIPPED = "shipment_late"
 CONTENTS_CHARS_MAX = 120
 
 
 @dataclass(frozen=True, slots=True)
 class TroubledParcel:
-    """A parcel that needs a person. `contents` says what is in it, as far as the ledger knows; `since` when it last changed."""
+    """A parcel that needs a person. `contents` says what is in it, as far as the ledger knows. `since`: when it last changed,
+    was booked or handed over (uncollected), or was to be delivered (overdue)."""
 
     parcel_id: int
     channel: str
@@ -48,18 +47,27 @@ def watch(session: Session, channel_id: int, rules: WatchRules, desk: DeskRules,
     """Make the open findings about one channel's parcels exactly what is wrong with them now."""
     now = from_epoch_ms(now_ms, where="now")
     found = troubled_parcels(session, rules, now=now, channel_id=channel_id)
-    for one, kind in KINDS.items():
-        details = {str(parcel.parcel_id): (_details(parcel, now), None) for parcel in found if parcel.trouble is one}
-        _keep(session, kind, details, channel_id=channel_id, now_ms=now_ms)
-    late = {
-        entry.subject: (
-            {"order": entry.order, "waybill": entry.waybill, "held": entry.reason.value if entry.reason else ""},
-            None if entry.deadline is None else to_epoch_ms(entry.deadline),
-        )
-        for entry in queue(session, desk, now=now, channel_id=channel_id)
-        if entry.late and entry.reason not in CHANNEL_WAITS
-    }
-    _keep(session, UNSHIPPED, late, channel_id=channel_id, now_ms=now_ms)
+
+    def of(kind: Trouble) -> dict[str, dict[str, Any]]:
+        return {str(parcel.parcel_id): _details(parcel, now) for parcel in found if parcel.trouble is kind}
+
+    keep_findings(session, "parcel_lost", of(Trouble.LOST), now_ms=now_ms, channel_id=channel_id)
+    keep_findings(session, "parcel_returning", of(Trouble.RETURNING), now_ms=now_ms, channel_id=channel_id)
+    keep_findings(session, "parcel_uncollected", of(Trouble.UNCOLLECTED), now_ms=now_ms, channel_id=channel_id)
+    keep_findings(session, "parcel_stuck", of(Trouble.STUCK), now_ms=now_ms, channel_id=channel_id)
+    keep_findings(session, "parcel_overdue", of(Trouble.OVERDUE), now_ms=now_ms, channel_id=channel_id)
+    late = late_shipments(session, desk, now=now, channel_id=channel_id)
+    deadlines_ms = {entry.subject: to_epoch_ms(entry.deadline) for entry in late if entry.deadline is not None}
+    details = {entry.subject: {"order": entry.order, "waybill": entry.waybill} for entry in late}
+    keep_findings(session, "shipment_late", details, now_ms=now_ms, channel_id=channel_id, deadlines_ms=deadlines_ms)
+
+
+def late_shipments(
+    session: Session, desk: DeskRules, *, now: datetime, channel_id: int | None = None
+) -> list[QueueEntry]:
+    """What lies on the shelf after its deadline, although the channel would let it go."""
+    entries = queue(session, desk, now=now, channel_id=channel_id)
+    return [entry for entry in entries if entry.late and entry.reason not in CHANNEL_WAITS]
 
 
 def troubled_parcels(
@@ -83,7 +91,7 @@ def troubled_parcels(
             waybill=row.waybill,
             contents=contents.get(row.id, ""),
             trouble=wrong,
-            since=_at(row.changed_ms),
+            since=_since(row, wrong),
             promised=None if row.promised_ms is None else _at(row.promised_ms),
         )
         for row, wrong in judged
@@ -91,6 +99,12 @@ def troubled_parcels(
     places = {one: place for place, one in enumerate(Trouble)}
     found.sort(key=lambda parcel: (places[parcel.trouble], parcel.since, parcel.parcel_id))
     return found
+
+
+def _since(row: Any, wrong: Trouble) -> datetime:
+    if wrong is Trouble.UNCOLLECTED:
+        return _at(row.waits_ms)
+    return _at(row.promised_ms if wrong is Trouble.OVERDUE else row.changed_ms)
 
 
 def _watched(row: Any) -> Watched:
@@ -111,7 +125,7 @@ def _details(parcel: TroubledParcel, now: datetime) -> dict[str, Any]:
         "courier": parcel.courier,
         "waybill": parcel.waybill or parcel.remote_status,
         "contents": parcel.contents,
-        "days": (now - parcel.since).days,
+        "hours": int((now - parcel.since).total_seconds() // 3600),
     }
 
 
@@ -132,22 +146,6 @@ def _contents(session: Session, parcel_ids: Sequence[int]) -> dict[int, str]:
 
 def _cut(words: str) -> str:
     return words if len(words) <= CONTENTS_CHARS_MAX else words[: CONTENTS_CHARS_MAX - 1].rstrip() + "…"
-
-
-def _keep(
-    session: Session,
-    kind: str,
-    found: Mapping[str, tuple[Mapping[str, Any], int | None]],
-    *,
-    channel_id: int,
-    now_ms: int,
-) -> None:
-    for subject in sorted(open_subjects(session, kind, channel_id=channel_id) - set(found)):
-        close_finding(session, kind, subject, now_ms=now_ms, channel_id=channel_id)
-    for subject, (details, deadline_ms) in sorted(found.items()):
-        raise_finding(
-            session, kind, subject, now_ms=now_ms, channel_id=channel_id, details=details, deadline_ms=deadline_ms
-        )
 
 
 def _at(ms: int) -> datetime:
