@@ -17,7 +17,9 @@ from sellersync.connector.rate import RateGate
 from sellersync.connector.redact import Redactor
 from sellersync.connector.registry import connector_class
 from sellersync.domain.errors import ConfigError
+from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock
+from sellersync.domain.watching import WatchRules
 from sellersync.jobs.tokens import TokenKeeper
 from sellersync.jobs.world import CourierAccount, Policy, Shop, World
 from sellersync.settings import Settings
@@ -218,8 +220,33 @@ def _policy(settings: Settings) -> Policy:
         settle_margin_s=settings.booking.settle_margin_s,
         call_deadline_s=settings.http.write_deadline_s,
         track_every_s=settings.jobs.track_s,
-        companies=settings.booking.companies,
+        courier_terms=settings.booking.terms(),
+        courier_rules=settings.booking.courier_rules(),
+        quote_cache_s=settings.booking.quote_cache_s,
         handover=settings.booking.handover,
         sender=None if sender is None else sender.place(),
         differences=settings.compare.policies(),
+        desk=desk_rules(settings),
+        watch=watch_rules(settings),
+        note_to_buyer=settings.desk.note_to_buyer,
+        language=settings.shop.language,
     )
+
+
+def desk_rules(settings: Settings) -> DeskRules:
+    """What the packing desk promises, for every command and trip that reads its queue."""
+    own_sites = {
+        slug
+        for slug, channel in settings.channels.items()
+        if getattr(connector_class(channel.provider), "capabilities").own_site
+    }
+    desk = settings.desk
+    return DeskRules(
+        settings.shop.zone, timedelta(hours=desk.ship_within_h), desk.cut_off, desk.cut_offs, frozenset(own_sites)
+    )
+
+
+def watch_rules(settings: Settings) -> WatchRules:
+    """When a silent parcel needs a person."""
+    desk = settings.desk
+    return WatchRules(timedelta(hours=desk.uncollected_after_h), timedelta(hours=desk.stuck_after_h))

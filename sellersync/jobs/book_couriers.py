@@ -22,7 +22,8 @@ from sellersync.store.ledger import Session
 from sellersync.store.parcels import update_parcel
 from sellersync.store.reads_bookings import BookableParcel, OpenClaim
 
-from . import courier_booking
+from . import cancel_booking, courier_booking
+from .courier_attempt import RETRY_S_MIN
 from .world import Run, Shop, World, paused, running
 
 JOB = "book_couriers"
@@ -33,17 +34,24 @@ REFERENCE_LENGTH_MAX = 30
 _NOT_NOW = (RejectClass.NOT_NOW, RejectClass.STALE_CHOICE, RejectClass.CANCELLED)
 
 
-async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False) -> Run | None:
-    """Book every parcel of one channel that may be booked. `None` when the channel is backing off (unless `force`)."""
+async def run(
+    world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False, only: int | None = None
+) -> Run | None:
+    """Book every parcel of one channel that may be booked. `None` when the channel is backing off (unless `force`).
+
+    `only` names one order (the ledger's own id): nothing else is booked, and its earlier refusals are not waited for.
+    """
     if not force and await paused(world, shop.id):
         return None
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
+        bookable = partial(_bookable, world, shop, only)
         if shop.channel.capabilities.own_site:
-            await courier_booking.book_all(world, shop, await _due(world, shop), partial(_bookable, world, shop), run)
+            await cancel_booking.settle_all(world, shop, run)
+            await courier_booking.book_all(world, shop, await _due(world, shop), bookable, run)
             return run
         for claim in await _due(world, shop):
             await _settle(world, shop, claim, run)
-        for parcel in await _bookable(world, shop):
+        for parcel in await bookable():
             await _book(world, shop, parcel, run)
     return run
 
@@ -54,10 +62,10 @@ async def _due(world: World, shop: Shop) -> list[OpenClaim]:
     )
 
 
-async def _bookable(world: World, shop: Shop) -> list[BookableParcel]:
+async def _bookable(world: World, shop: Shop, only: int | None) -> list[BookableParcel]:
     return await world.ledger.write(
         lambda session: reads_bookings.bookable_parcels(
-            session, shop.id, now_ms=world.ledger.now_ms(), limit=PARCELS_MAX
+            session, shop.id, now_ms=world.ledger.now_ms(), limit=PARCELS_MAX, only=only
         ),
         name="make_parcels",
     )
@@ -255,7 +263,7 @@ async def _settle_refusal(
             name="claim_postponed",
         )
         return
-    await _dead(world, claim_id, refused.why, None)
+    await _dead(world, claim_id, refused.why, None, wait_s=RETRY_S_MIN)
     await _note(world, parcel_id, order_id, refused, run)
 
 
@@ -299,9 +307,12 @@ async def _booked(world: World, claim_id: int, remote: RemoteParcel, run: Run) -
     )
 
 
-async def _dead(world: World, claim_id: int, why: str, remote: RemoteParcel | None) -> None:
+async def _dead(world: World, claim_id: int, why: str, remote: RemoteParcel | None, *, wait_s: float = 0.0) -> None:
+    wait_ms = round(wait_s * 1000)
     await world.ledger.write(
-        lambda session: bookings.settle_dead(session, claim_id, why, now_ms=world.ledger.now_ms(), parcel=remote),
+        lambda session: bookings.settle_dead(
+            session, claim_id, why, now_ms=world.ledger.now_ms(), parcel=remote, wait_ms=wait_ms
+        ),
         name="settle_dead",
     )
 

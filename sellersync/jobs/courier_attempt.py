@@ -3,53 +3,27 @@ confirm."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sellersync.connector.contract import Booking, BookingRequest
-from sellersync.domain.errors import AuthNeeded, RateLimited, RejectClass, Rejected, Temporary, Uncertain, Unrecognised
+from sellersync.domain.errors import AuthNeeded, RateLimited, RejectClass, Rejected, Temporary, Uncertain
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.domain.times import to_epoch_ms
-from sellersync.store import bookings, work
+from sellersync.store import bookings
+from sellersync.store.bookings import CourierFacts
 from sellersync.store.reads_bookings import OpenClaim
 
-from .world import CourierAccount, Run, World, paused
+from . import courier_quotes
+from .courier_funds import Funds
+from .world import CourierAccount, Run, World
 
 _DEAD_STATES = (ParcelState.CANCELLED, ParcelState.FAILED)
 
 
-class CourierTrouble(Exception):
-    """A courier account is unwell: its own trouble, not that of the site whose parcels it carries (L8)."""
-
-
-@asynccontextmanager
-async def calling(world: World, account: CourierAccount) -> AsyncIterator[None]:
-    """The frame around calls of a courier: its trouble is kept with its own account. Raises `CourierTrouble`."""
-    if await paused(world, account.id):
-        raise CourierTrouble(account.slug)
-    try:
-        yield
-    except (Temporary, RateLimited, AuthNeeded, Unrecognised) as failure:
-        until = to_epoch_ms(failure.until) if isinstance(failure, RateLimited) else None
-        needs = isinstance(failure, AuthNeeded)
-        why = str(failure)
-        await world.ledger.write(
-            lambda session: work.note_trouble(
-                session, account.id, why, now_ms=world.ledger.now_ms(), needs_authorisation=needs, until_ms=until
-            ),
-            name="courier_trouble",
-        )
-        raise CourierTrouble(account.slug) from failure
-
-
-async def note_answered(world: World, account: CourierAccount) -> None:
-    """The courier answered: its trouble is over."""
-    await world.ledger.write(
-        lambda session: work.note_ok(session, account.id, now_ms=world.ledger.now_ms(), pulled=True), name="courier_ok"
-    )
+RETRY_S_MIN, RETRY_S_MAX = 60.0, 21_600.0
+"""After a refusal the trips wait so long before the next attempt, four times as long after each."""
 
 
 @dataclass(slots=True)
@@ -58,9 +32,11 @@ class Attempt:
 
     world: World
     account: CourierAccount
+    funds: Funds
     claim_id: int
     parcel_id: int
     order_id: str
+    number: int
     request: BookingRequest
     packed: dict[str, Any]
     run: Run
@@ -75,9 +51,10 @@ class Attempt:
             return
         except Rejected as refused:
             # No confirm was sent for this reference: whoever holds it, it is no booking of ours, and the next attempt may go on.
-            await self._dead(refused.why)
-            if refused.reject is not RejectClass.REFERENCE_USED:
-                await self._note(refused)
+            if refused.reject is RejectClass.REFERENCE_USED:
+                await self._dead(refused.why)
+            else:
+                await self._refused(refused)
             return
         except (Temporary, RateLimited, AuthNeeded) as nothing_sent:
             await self._dead(str(nothing_sent))
@@ -104,14 +81,12 @@ class Attempt:
     async def _confirm_refused(self, draft_id: str, refused: Rejected) -> None:
         if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
             # The draft stays good: once the balance is topped up, the same one is confirmed.
-            self.run.count("insufficient_balance")
             await self._step("drafted", draft_id=draft_id)
-            await self._note(refused)
+            await self._cannot_pay(refused)
         elif self.again:
             await self._later(f"refused: {refused.why}")
         else:
-            await self._dead(refused.why)
-            await self._note(refused)
+            await self._refused(refused)
 
     async def settle_two_step(self, claim: OpenClaim) -> None:
         """Only reading decides after a confirm; before one, the same draft is asked for again."""
@@ -153,14 +128,17 @@ class Attempt:
         if refused.reject is RejectClass.REFERENCE_USED and refused.details.get("booking_id"):
             await self.adopt(await self.account.courier.booking(refused.details["booking_id"]))
             return
-        if self.again:
+        if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
+            if self.again:  # it was not found and cannot be paid now: the same reference stays to be tried
+                await self._step("book")
+            else:
+                await self._dead(refused.why)
+            await self._cannot_pay(refused)
+        elif self.again:
             # A refusal of content while settling proves nothing about the first sending.
             await for_a_person(self.world, self.claim_id, f"refused while settling: {refused.why}", self.run)
-            return
-        if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
-            self.run.count("insufficient_balance")
-        await self._dead(refused.why)
-        await self._note(refused)
+        else:
+            await self._refused(refused)
 
     async def adopt(self, booking: Booking) -> None:
         """Take a booking as ours if it carries our reference and goes where ours goes; else a person decides. One that is shown as
@@ -173,24 +151,15 @@ class Attempt:
             await self._dead(f"the booking {booking.booking_id} is {booking.remote_status}")
             return
         self.run.count("booked")
-        world, packed = self.world, self.packed
-        remote = as_remote(booking, self.order_id)
+        world = self.world
+        remote, facts = as_remote(booking, self.order_id), facts_of(booking, self.request, self.packed)
         await world.ledger.write(
             lambda session: bookings.settle_booked(
-                session,
-                self.claim_id,
-                remote,
-                now_ms=world.ledger.now_ms(),
-                booking_id=booking.booking_id,
-                charged=booking.price,
-                quoted=packed["quoted"],
-                service=booking.service,
-                routing_code=booking.routing_code,
-                why_chosen=packed["why"],
-                cod_amount=self.request.cod_amount,
+                session, self.claim_id, remote, now_ms=world.ledger.now_ms(), booking_id=booking.booking_id, facts=facts
             ),
             name="settle_booked",
         )
+        await self.funds.paid(self.account, booking.price, cod=self.request.cod_amount is not None)
 
     async def _step(self, step: str, *, draft_id: str = "", sending: bool = False) -> None:
         world = self.world
@@ -218,14 +187,23 @@ class Attempt:
             name="claim_uncertain",
         )
 
-    async def _dead(self, why: str) -> None:
+    async def _dead(self, why: str, *, wait_s: float = 0.0) -> None:
         world = self.world
         await world.ledger.write(
-            lambda session: bookings.settle_dead(session, self.claim_id, why, now_ms=world.ledger.now_ms()),
+            lambda session: bookings.settle_dead(
+                session, self.claim_id, why, now_ms=world.ledger.now_ms(), wait_ms=round(wait_s * 1000)
+            ),
             name="settle_dead",
         )
 
-    async def _note(self, refused: Rejected) -> None:
+    async def _cannot_pay(self, refused: Rejected) -> None:
+        self.run.count("waits_for_balance")
+        await self.funds.empty(self.account, refused.why, needed=int(self.packed.get("quoted") or 0))
+
+    async def _refused(self, refused: Rejected) -> None:
+        """The courier said no before anything was booked. The offer was not true, or the parcel cannot be carried as it is."""
+        await self._dead(refused.why, wait_s=retry_wait_s(self.number))
+        await courier_quotes.drop(self.world, str(self.packed.get("quote_key") or ""))
         self.run.count("refused")
         world = self.world
         await world.ledger.write(
@@ -239,6 +217,28 @@ class Attempt:
             ),
             name="booking_refused",
         )
+
+
+def retry_wait_s(attempt: int) -> float:
+    """How long the trips wait after a refused attempt."""
+    return float(min(RETRY_S_MIN * 4.0 ** (attempt - 1), RETRY_S_MAX))
+
+
+def facts_of(booking: Booking, request: BookingRequest, packed: Mapping[str, Any]) -> CourierFacts:
+    """What the parcel keeps of a booking: the offer as it was sealed with the claim, and what the courier made of it."""
+    return CourierFacts(
+        quoted=packed["quoted"],
+        charged=booking.price,
+        service=booking.service or request.service,
+        routing_code=booking.routing_code,
+        why_chosen=packed["why"],
+        cod_amount=request.cod_amount if booking.cod_amount is None else booking.cod_amount,
+        insured=request.insured_amount,
+        weight_g=packed.get("weight_g"),
+        handover=request.handover.value,
+        zone=packed.get("zone", ""),
+        promised_days=packed.get("days"),
+    )
 
 
 def as_remote(booking: Booking, order_id: str) -> RemoteParcel:

@@ -1,44 +1,27 @@
-"""Own-site parcels: quote, choose, then book by the courier's declared way of settling; the chosen offer is kept with its reason."""
+"""Own-site parcels: choose an offer, then book it by the courier's declared way of settling; the reason is kept with the booking."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from sellersync.connector.contract import (
-    BookingRequest,
-    Handover,
-    ParcelItem,
-    Place,
-    Quote,
-    QuoteRequest,
-    SettleBy,
-)
-from sellersync.domain.errors import (
-    LeaseLost,
-    RejectClass,
-    Rejected,
-)
+from sellersync.connector.contract import BookingRequest, Handover, ParcelItem, Place, SettleBy
+from sellersync.domain.courier_rules import zone_of
+from sellersync.domain.errors import LeaseLost, RejectClass, Rejected
 from sellersync.domain.ids import booking_reference
-from sellersync.domain.orders import Buyer
 from sellersync.store import bookings, reads_bookings
 from sellersync.store.reads_bookings import BookableParcel, OpenClaim
 
-from .courier_attempt import Attempt, CourierTrouble, calling, for_a_person, not_before, note_answered
+from . import courier_quotes
+from .courier_attempt import Attempt, for_a_person, not_before
+from .courier_call import CourierTrouble, calling, note_answered
+from .courier_funds import Funds
+from .courier_quotes import Chosen, Wanted
 from .world import CourierAccount, Run, Shop, World
 
 LOOKS_MAX = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The offer that is taken, and why."""
-
-    account: CourierAccount
-    quote: Quote
-    why: str
 
 
 async def book_all(
@@ -48,19 +31,24 @@ async def book_all(
     bookable: Callable[[], Awaitable[Sequence[BookableParcel]]],
     run: Run,
 ) -> None:
-    """Settle what is open, then book what may be booked; stops at a courier's trouble and at an empty balance."""
-    try:
-        for claim in claims:
-            await settle(world, shop, claim, run)
-        for parcel in await bookable():
-            if run.counts.get("insufficient_balance"):
-                return  # every further booking would be refused too; the finding names it once
-            await book(world, shop, parcel, run)
-    except CourierTrouble:
-        run.count("courier_trouble")
+    """Settle what is open, then book what may be booked. A courier's trouble is its own: the others go on."""
+    funds = await Funds.look(world) if claims else Funds(world)
+    for claim in claims:
+        try:
+            await settle(world, shop, claim, run, funds)
+        except CourierTrouble:
+            run.count("courier_trouble")
+    parcels = await bookable()
+    if parcels and not claims:
+        funds = await Funds.look(world)
+    for parcel in parcels:
+        try:
+            await book(world, shop, parcel, run, funds)
+        except CourierTrouble:
+            run.count("courier_trouble")
 
 
-async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> None:
+async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run, funds: Funds) -> None:
     """Book one own-site parcel. Refusals become findings; a lost answer leaves the claim open for `settle`."""
     buyer = await world.ledger.read(
         partial(reads_bookings.recipient, order_id=parcel.order_id, vault=world.ledger.vault)
@@ -72,47 +60,34 @@ async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> No
         )
         return
     try:
-        choice = await _choose(world, parcel, buyer)
+        want = courier_quotes.wanted(world, shop, parcel, buyer)
+        chosen = await courier_quotes.choose(world, want, await courier_quotes.ask(world, want, funds), funds)
     except Rejected as refused:
-        await _refuse(world, parcel, refused.why, refused.reject, run)
+        if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
+            run.count("waits_for_balance")  # the account has its own finding
+        else:
+            await _refuse(world, parcel, refused.why, refused.reject, run)
         return
+    account = chosen.account
     attempt = parcel.last_attempt + 1
-    capabilities = choice.account.courier.capabilities
-    reference = booking_reference(
-        world.install_id,
-        shop.id,
-        parcel.order_remote_id,
-        parcel.number,
-        attempt,
-        length_max=capabilities.reference_length_max,
-    )
-    request = BookingRequest(
-        reference=reference,
-        order_number=parcel.order_number or parcel.order_remote_id,
-        sender=world.policy.sender,
-        recipient=_place(buyer),
-        items=_items(world, parcel),
-        company=choice.quote.company,
-        service=choice.quote.service,
-        handover=world.policy.handover
-        if world.policy.handover in choice.quote.handovers
-        else choice.quote.handovers[0],
-        cod_amount=parcel.order_total if parcel.cod else None,
-    )
+    request = _request(world, shop, want, chosen, attempt)
+    packed = _packed(request, want, chosen)
+    two_step = account.courier.capabilities.settle_by is SettleBy.TWO_STEP
     try:
         claim_id = await world.ledger.write(
             lambda session: bookings.open_claim(
                 session,
                 parcel_id=parcel.parcel_id,
                 attempt=attempt,
-                reference=reference,
-                step="draft" if capabilities.settle_by is SettleBy.TWO_STEP else "book",
+                reference=request.reference,
+                step="draft" if two_step else "book",
                 owner=world.owner,
-                request=_packed(request, choice),
-                not_before_settle_ms=not_before(world, choice.account),
+                request=packed,
+                not_before_settle_ms=not_before(world, account),
                 now_ms=world.ledger.now_ms(),
                 vault=world.ledger.vault,
-                courier_channel_id=choice.account.id,
+                courier_channel_id=account.id,
+                cod_amount=request.cod_amount,
             ),
             name="claim",
         )
@@ -120,43 +95,39 @@ async def book(world: World, shop: Shop, parcel: BookableParcel, run: Run) -> No
         run.count("withdrawn")
         return
     attempted = Attempt(
-        world,
-        choice.account,
-        claim_id,
-        parcel.parcel_id,
-        parcel.order_remote_id,
-        request,
-        _packed(request, choice),
-        run,
+        world, account, funds, claim_id, parcel.parcel_id, parcel.order_remote_id, attempt, request, packed, run
     )
-    async with calling(world, choice.account):
-        if capabilities.settle_by is SettleBy.TWO_STEP:
-            await attempted.draft()
-        else:
-            await attempted.book()
-    await note_answered(world, choice.account)
+    async with calling(world, account):
+        await (attempted.draft() if two_step else attempted.book())
+    await note_answered(world, account)
 
 
-async def settle(world: World, shop: Shop, claim: OpenClaim, run: Run) -> None:
+async def settle(world: World, shop: Shop, claim: OpenClaim, run: Run, funds: Funds) -> None:
     """Decide an open claim by the courier's strategy; nothing is booked again before that."""
     account = next((account for account in world.couriers if account.id == claim.courier_channel_id), None)
     if account is None:
         await for_a_person(world, claim.id, "its courier account is not configured any more", run)
         return
+    request = unpacked(claim.request)
+    if claim.step == "drafted" and not funds.open_for(account, cod=request.cod_amount is not None):
+        run.count("waits_for_balance")  # the draft stays good until it can be paid
+        return
+    if claim.looks >= LOOKS_MAX:
+        await for_a_person(world, claim.id, "the courier still gives no clear answer", run)
+        return
     attempt = Attempt(
         world,
         account,
+        funds,
         claim.id,
         claim.parcel_id,
         claim.order_remote_id,
-        unpacked(claim.request),
+        claim.attempt,
+        request,
         claim.request,
         run,
         again=True,
     )
-    if claim.looks >= LOOKS_MAX:
-        await for_a_person(world, claim.id, "the courier still gives no clear answer", run)
-        return
     run.count("looked_up")
     async with calling(world, account):
         await _settle_by_strategy(world, account, attempt, claim, run)
@@ -177,73 +148,44 @@ async def _settle_by_strategy(
         await for_a_person(world, claim.id, "this courier cannot be asked what became of it", run)
 
 
-async def _choose(world: World, parcel: BookableParcel, buyer: Buyer) -> Choice:
-    """The cheapest offer of the allowed companies that can carry the parcel (COD where the buyer pays on delivery)."""
+def _request(world: World, shop: Shop, want: Wanted, chosen: Chosen, attempt: int) -> BookingRequest:
     assert world.policy.sender is not None
-    request = QuoteRequest(
-        origin=world.policy.sender,
-        destination=_place(buyer),
-        items=_items(world, parcel),
-        companies=world.policy.companies,
-        cod_amount=parcel.order_total if parcel.cod else None,
+    parcel, offer = want.parcel, chosen.choice.offer
+    reference = booking_reference(
+        world.install_id,
+        shop.id,
+        parcel.order_remote_id,
+        parcel.number,
+        attempt,
+        length_max=chosen.account.courier.capabilities.reference_length_max,
     )
-    offers: list[tuple[Quote, CourierAccount]] = []
-    trouble: CourierTrouble | None = None
-    refusal: Rejected | None = None
-    for account in world.couriers:
-        try:
-            async with calling(world, account):
-                offered = await account.courier.quote(request)
-        except CourierTrouble as unwell:
-            trouble = unwell
-            continue
-        except (
-            Rejected
-        ) as refused:  # one account's no (an address that it cannot read, an empty balance) is not another's
-            refusal = refused
-            continue
-        offers.extend((quote, account) for quote in offered if not parcel.cod or quote.cod)
-    if not offers and trouble is not None:
-        raise trouble
-    if not offers and refusal is not None:
-        raise refusal
-    if not offers:
-        raise Rejected(
-            "quote", "no allowed courier offers this route" + (" with COD" if parcel.cod else ""), RejectClass.NO_ROUTE
-        )
-    quote, account = min(offers, key=lambda offer: (offer[0].price, offer[0].company, offer[0].service))
-    return Choice(account, quote, f"cheapest of {len(offers)} offers")
-
-
-def _place(buyer: Buyer) -> Place:
-    return Place(
-        name=buyer.name,
-        phone=buyer.phone,
-        address=buyer.address,
-        postal_code=buyer.postal_code,
-        district=buyer.district,
-        city=buyer.city,
-        province=buyer.province,
-        email=buyer.email,
-        note=buyer.note,
+    return BookingRequest(
+        reference=reference,
+        order_number=parcel.order_number or parcel.order_remote_id,
+        sender=world.policy.sender,
+        recipient=want.recipient,
+        items=want.items,
+        company=offer.company,
+        service=offer.service,
+        handover=Handover(chosen.choice.handover),
+        cod_amount=want.cod_amount,
+        insured_amount=want.insured_amount,
     )
 
 
-def _items(world: World, parcel: BookableParcel) -> tuple[ParcelItem, ...]:
-    return tuple(
-        ParcelItem(
-            name=line.title[:60] or line.seller_sku,
-            sku=line.seller_sku,
-            quantity=line.count,
-            value=line.unit_price or 0,
-            weight_g=line.weight_g or world.policy.default_weight_g,
-        )
-        for line in parcel.lines
-    )
-
-
-def _packed(request: BookingRequest, choice: Choice) -> dict[str, Any]:
-    return {"request": asdict(request), "quoted": choice.quote.price, "why": choice.why, "account": choice.account.slug}
+def _packed(request: BookingRequest, want: Wanted, chosen: Chosen) -> dict[str, Any]:
+    """Everything that a settling after a restart needs to know, as it is sealed with the claim."""
+    offer = chosen.choice.offer
+    return {
+        "request": asdict(request),
+        "quoted": offer.price,
+        "why": chosen.choice.why,
+        "account": chosen.account.slug,
+        "quote_key": chosen.quote_key,
+        "zone": zone_of(want.facts.province, want.facts.postal_code),
+        "weight_g": want.facts.weight_g,
+        "days": None if offer.days is None else offer.days[1],
+    }
 
 
 def unpacked(packed: dict[str, Any]) -> BookingRequest:

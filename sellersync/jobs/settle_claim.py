@@ -10,7 +10,7 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.store import claims
 from sellersync.store.claims import WaitingClaim
 
-from .courier_attempt import as_remote, mismatch
+from .courier_attempt import as_remote, facts_of, mismatch
 from .courier_booking import unpacked
 from .world import CourierAccount, World
 
@@ -49,7 +49,8 @@ async def _booked_with_courier(world: World, claim: WaitingClaim, booking_id: st
         ) from None
     packed = await world.ledger.read(partial(claims.sealed_request, claim_id=claim.id, vault=world.ledger.vault))
     # Staff may have booked it by hand at the courier: then it carries another reference, and only that may differ.
-    problem = mismatch(booking, replace(unpacked(packed), reference=booking.reference))
+    request = unpacked(packed)
+    problem = mismatch(booking, replace(request, reference=booking.reference))
     if problem:
         raise BadInput(f"{problem}: it cannot be the booking of this parcel")
     if not booking.state.booked:
@@ -65,9 +66,7 @@ async def _booked_with_courier(world: World, claim: WaitingClaim, booking_id: st
             now_ms=world.ledger.now_ms(),
             who=who,
             booking_id=booking.booking_id,
-            charged=booking.price,
-            service=booking.service,
-            routing_code=booking.routing_code,
+            facts=facts_of(booking, request, packed),
         ),
         name="person_says_booked",
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from sellersync.connector.contract import Channel, Courier, Handover, Place
+from sellersync.domain.courier_rules import Rule, Terms
 from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
 from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
 from sellersync.domain.levels import PushPolicy
@@ -38,7 +39,9 @@ class Policy:
     call_deadline_s: float = 60.0
     track_every_s: float = 300.0
     track_fresh_s: float = 86_400.0
-    companies: tuple[str, ...] = ()
+    courier_terms: Terms = field(default_factory=lambda: Terms(companies=()))
+    courier_rules: tuple[Rule, ...] = ()
+    quote_cache_s: float = 3_600.0
     handover: Handover = Handover.PICKUP
     sender: Place | None = None
     default_weight_g: int = 1_000

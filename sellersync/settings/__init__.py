@@ -4,9 +4,9 @@
 and couriers' own keys are validated by the connectors themselves; this package knows the shape, not the channels.
 """
 
+from .booking import BookingRule, BookingSettings
 from .load import load
 from .shape import (
-    BookingSettings,
     ChannelSettings,
     CompareSettings,
     CourierSettings,
@@ -22,6 +22,7 @@ from .shape import (
 )
 
 __all__ = [
+    "BookingRule",
     "BookingSettings",
     "ChannelSettings",
     "CompareSettings",

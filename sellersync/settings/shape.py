@@ -10,19 +10,17 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 
-from sellersync.connector.contract import ConnectorSettings, Handover, Place
+from sellersync.connector.contract import ConnectorSettings, Place
 from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
+
+from .booking import BookingSettings as BookingSettings
+from .desk import DeskSettings as DeskSettings
+from .table import Table as Table
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
 Code = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
-
-
-class Table(BaseModel):
-    """Base of every table: unknown keys are refused, nothing changes after loading, values never appear in an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class ShopSettings(Table):
@@ -173,26 +171,6 @@ class SenderSettings(Table):
         return Place(**self.model_dump())
 
 
-class BookingSettings(Table):
-    """[booking]"""
-
-    companies: tuple[str, ...] = Field(
-        default=("jne", "sicepat"),
-        min_length=1,
-        description="courier companies that may carry own-site parcels, by courier code",
-    )
-    rule: Literal["cheapest"] = Field(default="cheapest", description="which offer of these companies is booked")
-    handover: Handover = Field(
-        default=Handover.PICKUP, description="pickup: the courier collects; drop_off: staff bring the parcels"
-    )
-    settle_margin_s: float = Field(
-        default=5.0,
-        ge=0,
-        le=3600,
-        description="seconds added to the courier's known read lag before a booking without an answer is looked up",
-    )
-
-
 class JobsSettings(Table):
     """[jobs]: how often the daemon does what, in seconds. Pulling orders is set per channel (`poll_s`)."""
 
@@ -334,6 +312,7 @@ class Settings(Table):
     stock: StockSettings
     http: HttpSettings
     compare: CompareSettings = CompareSettings()
+    desk: DeskSettings = DeskSettings()
     vault_key: SecretStr
     disabled: frozenset[str] = frozenset()
     """Slugs of the channels and couriers that are switched off."""
@@ -381,6 +360,7 @@ SECTIONS: dict[str, type[Table]] = {
     "report": ReportSettings,
     "stock": StockSettings,
     "compare": CompareSettings,
+    "desk": DeskSettings,
     "http": HttpSettings,
 }
 """Tables that stand once in the file."""

@@ -14,6 +14,7 @@ from sellersync.domain.parcels import RemoteParcel
 from sellersync.domain.times import from_epoch_ms
 
 from . import bookings
+from .bookings import CourierFacts
 from .findings import close_finding
 from .parcels import tidy_own_parcels
 from .posting import load_works
@@ -77,7 +78,7 @@ def sealed_request(session: Session, claim_id: int, *, vault: Vault) -> Any:
 
 def person_says_booked(
     session: Session, claim_id: int, remote: RemoteParcel, *, now_ms: int, who: str, booking_id: str = "",
-    charged: int | None = None, service: str = "", routing_code: str = "",
+    facts: CourierFacts | None = None,
 ) -> None:  # fmt: skip
     """A person found the booking: the claim is settled with it.
 
@@ -95,10 +96,7 @@ def person_says_booked(
     ).scalar()
     if other is not None:
         raise BadInput(f"{remote.remote_id} is the booking of order {other}")
-    bookings.settle_booked(
-        session, claim_id, remote, now_ms=now_ms, booking_id=booking_id, charged=charged, service=service,
-        routing_code=routing_code,
-    )  # fmt: skip
+    bookings.settle_booked(session, claim_id, remote, now_ms=now_ms, booking_id=booking_id, facts=facts)
     session.execute(
         text("UPDATE claim SET detail = :d WHERE id = :i"), {"i": claim_id, "d": f"booked, says {who}"[:300]}
     )
@@ -111,7 +109,9 @@ def person_says_not_booked(session: Session, claim_id: int, *, now_ms: int, who:
     """
     parcel_id = _waits_for_a_person(session, claim_id)
     session.execute(
-        text("UPDATE claim SET state = 'dead', settled_ms = :now, detail = :d WHERE id = :i"),
+        text(
+            "UPDATE claim SET state = 'dead', settled_ms = :now, not_before_settle_ms = :now, detail = :d WHERE id = :i"
+        ),
         {"i": claim_id, "now": now_ms, "d": f"not booked, says {who}"[:300]},
     )
     close_finding(session, "booking_unsettled", str(parcel_id), now_ms=now_ms)

@@ -13,6 +13,7 @@ from sellersync.domain.orders import Buyer
 from sellersync.domain.parcels import ParcelState
 
 from .bookings import CLAIM_PURPOSE
+from .cancels import FAILED_MAX
 from .orders import BUYER_PURPOSE
 from .parcels import make_parcels
 from .posting import in_list
@@ -75,11 +76,14 @@ class OpenClaim:
     request: Any
 
 
-def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: int) -> list[BookableParcel]:
+def bookable_parcels(
+    session: Session, channel_id: int, *, now_ms: int, limit: int, only: int | None = None
+) -> list[BookableParcel]:
     """Parcels of this channel that may be booked now, the most urgent first; parcels that only we can make are made here.
 
-    A parcel waits while its order may not be shipped, has problems, has an unmapped line, or while a claim on it is open or with a
-    person.
+    A parcel waits while its order may not be shipped, has problems, has an unmapped line, while a claim on it is open or with a person,
+    and for a while after a refusal. Goods whose booking a person cancelled wait until somebody wants them sent again. `only` names one
+    order (our own id) whose refusals are not waited for.
     """
     orders = session.execute(
         text(
@@ -87,9 +91,14 @@ def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: i
             "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id AND parcel.state NOT IN ('cancelled', 'failed')) "
             "AND NOT EXISTS (SELECT 1 FROM parcel_unit JOIN order_line ON order_line.id = parcel_unit.line_id "
             "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) "
+            "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id AND parcel.cancel = 'done' "
+            "AND NOT parcel.rebook) "
+            "AND (SELECT COUNT(*) FROM parcel WHERE parcel.order_id = sales_order.id AND parcel.state = 'failed' "
+            "AND NOT parcel.rebook) < :failed "
+            "AND (CAST(:only AS BIGINT) IS NULL OR sales_order.id = CAST(:only AS BIGINT)) "
             "ORDER BY CASE WHEN ship_by_ms IS NULL THEN 1 ELSE 0 END, ship_by_ms, id LIMIT :n"
         ),
-        {"c": channel_id, "n": limit},
+        {"c": channel_id, "n": limit, "failed": FAILED_MAX, "only": only},
     )
     make_parcels(session, channel_id, [row.id for row in orders], now_ms=now_ms)
     rows = session.execute(
@@ -101,12 +110,14 @@ def bookable_parcels(session: Session, channel_id: int, *, now_ms: int, limit: i
             "FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id "
             "WHERE parcel.channel_id = :c AND parcel.state IN ('ready', 'packed', 'pickup_retry') "
             "AND sales_order.state IN ('ready', 'booked') AND sales_order.problems = '' "
-            "AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND claim.state IN ('open', 'person')) "
+            "AND NOT EXISTS (SELECT 1 FROM claim WHERE claim.parcel_id = parcel.id AND (claim.state IN ('open', 'person') "
+            "OR (claim.state = 'dead' AND claim.not_before_settle_ms > :now AND CAST(:only AS BIGINT) IS NULL))) "
+            "AND (CAST(:only AS BIGINT) IS NULL OR sales_order.id = CAST(:only AS BIGINT)) "
             "AND NOT EXISTS (SELECT 1 FROM order_line WHERE order_line.order_id = sales_order.id AND order_line.ours "
             "AND (order_line.recipe_id IS NULL OR order_line.warehouse_id IS NULL)) "
             "ORDER BY CASE WHEN parcel.ship_by_ms IS NULL THEN 1 ELSE 0 END, parcel.ship_by_ms, parcel.id LIMIT :n"
         ),
-        {"c": channel_id, "n": limit},
+        {"c": channel_id, "n": limit, "now": now_ms, "only": only},
     ).all()
     lines = _lines_in(session, [row.id for row in rows])
     return [

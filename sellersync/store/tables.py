@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -490,7 +492,12 @@ class ParcelRow(SQLModel, table=True):
     cancel: str = Field(default="", sa_column=_text())  # "" | asked | sent | pending | done | refused
     """A person's wish to cancel the booking, and what became of it; `sent` is committed before the call."""
     cancel_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    """When it came into that state."""
     cancel_detail: str = Field(default="", sa_column=_text())
+    """The reason that is told to the courier; afterwards what the courier said."""
+    cancel_sends: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
+    rebook: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    """Once its booking is proven dead, its goods go into a new parcel by themselves."""
 
 
 class ParcelUnit(SQLModel, table=True):

@@ -16,6 +16,7 @@ from sellersync.domain.ids import booking_reference
 from sellersync.domain.orders import Buyer, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
 from sellersync.store import bookings, reads_bookings, tracking
+from sellersync.store.bookings import CourierFacts
 
 REQUEST = {"to": "Jalan Melati 5", "phone": "081234567890", "weight_g": 400}
 CANCELLED = UnitStage.CANCELLED
@@ -201,17 +202,24 @@ def test_a_dead_attempt_frees_the_parcel_and_the_next_attempt_is_higher(shop: Be
 
 
 def test_a_booking_settles_its_claim_and_its_parcel(shop: Bench) -> None:
-    booked(shop, claim(shop), charged=9_000, quoted=9_500, service="reg", cod_amount=None)
+    facts = CourierFacts(charged=9_000, quoted=9_500, service="reg", zone="JAWA BARAT", weight_g=400, promised_days=3)
+    booked(shop, claim(shop), facts=facts)
     assert bookable(shop) == []
     assert due(shop) == []
-    row = shop.query("SELECT state, remote_id, waybill, courier, charged, quoted, service FROM parcel")[0]
-    assert row == ("booked", "P1", "JNE123", "jne", 9_000, 9_500, "reg")
+    row = shop.query("SELECT state, remote_id, waybill, courier, charged, quoted, service, zone, weight_g FROM parcel")[
+        0
+    ]
+    assert row == ("booked", "P1", "JNE123", "jne", 9_000, 9_500, "reg", "JAWA BARAT", 400)
+    assert (
+        shop.value("SELECT promised_ms - claim.sent_ms FROM parcel JOIN claim ON parcel_id = parcel.id")
+        == 3 * 86_400_000
+    )
     assert shop.query("SELECT state, booking_id FROM claim") == [("booked", "P1")]
 
 
 def test_settling_twice_changes_nothing_more(shop: Bench) -> None:
     claim_id = claim(shop)
-    booked(shop, claim_id, charged=9_000)
+    booked(shop, claim_id, facts=CourierFacts(charged=9_000))
     booked(shop, claim_id)
     dead(shop, claim_id)  # a late opinion to the contrary
     assert shop.query("SELECT state FROM claim") == [("booked",)]

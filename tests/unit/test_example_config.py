@@ -58,7 +58,8 @@ def test_the_example_loads_with_the_credential_files_it_names(settings: Settings
 @pytest.mark.parametrize(("section", "key"), [(s, k) for s, model in PLACES.items() for k in model.model_fields])
 def test_every_key_stands_in_its_table_with_an_explanation(section: str, key: str) -> None:
     lines = part(section).splitlines()
-    at = [number for number, line in enumerate(lines) if re.match(rf"(# )?{key} = ", line)]
+    stands = rf"(# )?({key} = |\[\[{section}\.{key}\]\])"
+    at = [number for number, line in enumerate(lines) if re.match(stands, line)]
     assert len(at) == 1, f"[{section}] {key} must stand once in the example"
     explained = next(line for line in reversed(lines[: at[0]]) if not re.match(r"\w+ = ", line))
     assert explained.startswith("# "), f"[{section}] {key} has no explanation above it"
