@@ -300,8 +300,8 @@ def plan_unknown_grading(session: Session, document_id: int, grade: Grade, units
     """What grading goods that were never shipped does. Nothing is written. Raises `BadInput` for more than is left of the document."""
     row = session.execute(
         text(
-            "SELECT sku_id, SUM(CASE WHEN destination = 'inspect' THEN quantity ELSE 0 END) "
-            "- SUM(CASE WHEN source = 'inspect' THEN quantity ELSE 0 END) AS units FROM movement "
+            "SELECT sku_id, SUM(CASE WHEN movement.destination = 'inspect' THEN quantity ELSE 0 END) "
+            "- SUM(CASE WHEN movement.source = 'inspect' THEN quantity ELSE 0 END) AS units FROM movement "
             "JOIN document ON document.id = movement.cause_id WHERE cause_kind = 'document' AND cause_id = :i "
             "AND document.kind = 'return' GROUP BY sku_id"
         ),
