@@ -206,7 +206,7 @@ FINDINGS: dict[str, FindingWords] = {
     "cancelled_but_booked": FindingWords(
         "Cancelled orders with a booked courier",
         "Order {order} on {channel}",
-        "Keep the parcel back and cancel the booking with the courier; the command shows the waybill.",
+        "Keep the parcel back and cancel the booking with the command (a marketplace's parcel in its seller centre).",
         "The courier may still collect it and charge for it.",
     ),
     "shipment_late": FindingWords(
@@ -250,6 +250,36 @@ FINDINGS: dict[str, FindingWords] = {
         "Order {order} on {channel}: waybill {waybill} ({why})",
         "Enter the waybill in the shop by hand; the command shows the order.",
         "The buyer does not see the waybill in the shop.",
+    ),
+    "label_refused": FindingWords(
+        "A shipping label that the channel refuses",
+        "Order {order}: {why}",
+        "Print it in the seller centre, or remove the cause; it is asked for again every hour. This command shows the order.",
+        "Without a label the parcel cannot be handed over.",
+    ),
+    "courier_balance": FindingWords(
+        "Courier accounts without enough balance",
+        "{channel}: {why} (balance Rp {balance}, needed Rp {needed})",
+        "Top up the account with the courier; the waiting parcels are then booked by themselves. The command asks for the balance now.",
+        "Nothing is booked with this account, and its parcels wait.",
+    ),
+    "booking_ended": FindingWords(
+        "Bookings that ended without a delivery",
+        "Order {order} on {channel}: {why}",
+        "Book the goods again with the command, or cancel the order.",
+        "The parcel is not booked again by itself.",
+    ),
+    "cancel_refused": FindingWords(
+        "Bookings that could not be cancelled",
+        "Order {order} on {channel}: {why}",
+        "Hand the parcel over or settle it with the courier; the command tries once more.",
+        "The booking stands, and the courier charges for it.",
+    ),
+    "cod_differs": FindingWords(
+        "Couriers that would collect another amount than the buyer owes",
+        "Order {order} on {channel}: Rp {collects} is collected, Rp {due} is owed",
+        "Book the parcel again with the right amount (the command), or tell the buyer.",
+        "The buyer pays too much or too little at the door.",
     ),
     "unit_in_two_parcels": FindingWords(
         "The same unit in two parcels",

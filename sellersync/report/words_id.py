@@ -206,7 +206,7 @@ FINDINGS: dict[str, FindingWords] = {
     "cancelled_but_booked": FindingWords(
         "Pesanan batal yang kurirnya sudah dipesan",
         "Pesanan {order} di {channel}",
-        "Tahan paketnya dan batalkan pemesanan di kurir; perintah ini menampilkan resinya.",
+        "Tahan paketnya dan batalkan pemesanannya dengan perintah ini (paket marketplace: di pusat penjual).",
         "Kurir masih dapat mengambilnya dan menagih ongkos.",
     ),
     "shipment_late": FindingWords(
@@ -251,6 +251,36 @@ FINDINGS: dict[str, FindingWords] = {
         "Pesanan {order} di {channel}: resi {waybill} ({why})",
         "Masukkan nomor resinya sendiri di toko; perintah ini menampilkan pesanannya.",
         "Pembeli tidak melihat nomor resi di toko.",
+    ),
+    "label_refused": FindingWords(
+        "Label pengiriman yang ditolak kanal",
+        "Pesanan {order}: {why}",
+        "Cetak labelnya di seller centre, atau hilangkan sebabnya; label diminta lagi setiap jam. Perintah ini menampilkan pesanannya.",
+        "Paket tidak dapat diserahkan tanpa label.",
+    ),
+    "courier_balance": FindingWords(
+        "Akun kurir yang saldonya kurang",
+        "{channel}: {why} (saldo Rp {balance}, perlu Rp {needed})",
+        "Isi saldo akun di kurir; paket yang menunggu lalu dipesankan dengan sendirinya. Perintahnya menanyakan saldo sekarang.",
+        "Tidak ada paket yang dipesankan lewat akun ini; paketnya menunggu.",
+    ),
+    "booking_ended": FindingWords(
+        "Pemesanan kurir yang berakhir tanpa pengiriman",
+        "Pesanan {order} di {channel}: {why}",
+        "Pesankan lagi dengan perintahnya, atau batalkan pesanannya.",
+        "Paket tidak dipesankan lagi dengan sendirinya.",
+    ),
+    "cancel_refused": FindingWords(
+        "Pemesanan kurir yang tidak bisa dibatalkan",
+        "Pesanan {order} di {channel}: {why}",
+        "Serahkan paketnya atau selesaikan dengan kurir; perintahnya mencoba sekali lagi.",
+        "Pemesanan tetap berlaku dan ditagih kurir.",
+    ),
+    "cod_differs": FindingWords(
+        "Kurir yang akan menagih jumlah lain daripada tagihan pembeli",
+        "Pesanan {order} di {channel}: ditagih Rp {collects}, seharusnya Rp {due}",
+        "Pesankan lagi dengan jumlah yang benar (perintahnya), atau beri tahu pembeli.",
+        "Pembeli membayar terlalu banyak atau terlalu sedikit di tempat.",
     ),
     "unit_in_two_parcels": FindingWords(
         "Barang yang sama di dua paket",

@@ -60,7 +60,7 @@ def keep_balance(session: Session, channel_id: int, amount: int | None, *, now_m
 def note_empty(session: Session, channel_id: int, why: str, *, needed: int, now_ms: int) -> None:
     """The account cannot pay: its parcels wait under this one finding."""
     told = balance(session, channel_id)
-    details = {"why": why[:300], "needed": needed, "balance": None if told is None else told.amount}
+    details = {"why": why[:300], "needed": needed or None, "balance": None if told is None else told.amount}
     raise_finding(session, "courier_balance", SUBJECT, channel_id=channel_id, now_ms=now_ms, details=details)
 
 
@@ -81,7 +81,7 @@ def empty_account(session: Session, channel_id: int) -> EmptyAccount | None:
     if row is None:
         return None
     details = json.loads(row.details)
-    return EmptyAccount(channel_id, row.seen_ms, int(details["needed"]), details["why"])
+    return EmptyAccount(channel_id, row.seen_ms, int(details["needed"] or 0), details["why"])
 
 
 def _key(channel_id: int) -> str:
