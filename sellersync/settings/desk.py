@@ -39,6 +39,9 @@ class DeskSettings(Table):
     stuck_after_h: float = Field(
         default=72.0, gt=0, le=720, description="hours without a change after which a parcel on its way is reported"
     )
+    labels_kept_days: int = Field(
+        default=30, ge=1, le=180, description="days after a parcel's end for which its label is kept"
+    )
     note_to_buyer: bool = Field(
         default=True, description="true: the own site tells its buyer the courier and the waybill"
     )
