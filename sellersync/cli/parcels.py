@@ -1,4 +1,4 @@
-"""`sellersync parcels`: bookings whose outcome is not known, and a person's word about them."""
+"""`sellersync parcels`: the group; bookings whose outcome is not known, and a person's word about them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,15 @@ from sellersync.store import reads_orders
 from sellersync.store.claims import PERSON, WaitingClaim, waiting_claims
 from sellersync.store.ledger import Session
 
+from . import parcel_queue, scorecard
 from .out import as_json, say, table, when
 from .state import state_of
 from .stock import channel_named
 from .who import who
 
 app = typer.Typer(help="Parcels and their bookings.", no_args_is_help=True)
+parcel_queue.register(app)
+scorecard.register(app)
 
 
 @app.command("claims")

@@ -44,6 +44,7 @@ class Tables(BaseSettings):
     report: dict[str, Any] = {}
     stock: dict[str, Any] = {}
     compare: dict[str, Any] = {}
+    desk: dict[str, Any] = {}
     http: dict[str, Any] = {}
 
 

@@ -17,10 +17,19 @@ from sellersync.domain.times import from_epoch_ms
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """Units of one order line."""
+
+    title: str
+    seller_sku: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
 class QueueEntry:
     """The units of one order that lie in one parcel, or in none yet (`parcel_id`, `parcel` and `state` are `None` then).
 
-    `units` are listing units; `contents` lists (title, seller SKU, units) a line. `deadline` is the ship-by time, `leave_by` the
+    `units` are listing units. `deadline` is the ship-by time, `leave_by` the
     collection that keeps it, `due` the shop's day on which that is; `None` where no deadline is known.
     """
 
@@ -36,7 +45,7 @@ class QueueEntry:
     service: str
     waybill: str
     units: int
-    contents: tuple[tuple[str, str, int], ...]
+    contents: tuple[Item, ...]
     packed: bool
     group: Group
     reason: Reason | None
@@ -140,7 +149,7 @@ class _Context:
             service=order.courier_service if parcel is None else parcel.service or order.courier_service,
             waybill="" if parcel is None else parcel.waybill or parcel.pickup_code,
             units=sum(units.values()),
-            contents=tuple((line.title, line.seller_sku, units[line.line_id]) for line in lines),
+            contents=tuple(Item(line.title, line.seller_sku, units[line.line_id]) for line in lines),
             packed=parcel is not None and parcel.packed_ms is not None,
             group=placed.group,
             reason=placed.reason,
