@@ -7,9 +7,10 @@ several, else "". Order ids are `order_sn`, parcel ids are package numbers.
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sellersync.connector.contract import (
@@ -26,6 +27,7 @@ from sellersync.connector.contract import (
     Page,
     ParcelRequest,
     RemoteListing,
+    Row,
     SettleBy,
     ShownLevel,
     Stream,
@@ -47,11 +49,15 @@ from .mapping_parcels import ParcelFacts, waybill_of
 from .mapping_returns import read_return
 from .mapping_shipping import RESCHEDULE, SHIP, pickup_choice, ship_body
 from .settings import ShopeeSettings
+from .settlements import read_settlements
 
 __all__ = ["Shopee", "ShopeeSettings"]
 
 log = logging.getLogger(__name__)
 
+Reader = Callable[[Sequence[Mapping[str, Any]]], Awaitable[tuple[tuple[Row, ...], tuple[str, ...]]]]
+"""Listed rows -> rows of the contract, and sentences about those that cannot be read."""
+HOLIDAY_PARTIAL = 1
 STATES_TO_SHIP = (OrderState.READY, OrderState.BOOKED)
 
 
@@ -62,7 +68,7 @@ class Shopee(Channel):
     title = "Shopee"
     Settings = ShopeeSettings
     capabilities = ChannelCapabilities(
-        streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
+        streams=frozenset({Stream.ORDERS, Stream.RETURNS, Stream.SETTLEMENTS}),
         first_walk=timedelta(days=15),
         overlap_s=300.0,
         booking_read_lag_s=1200.0,
@@ -72,7 +78,6 @@ class Shopee(Channel):
         answers_cancellations=True,
         verified="simulator only",
         unsupported={
-            "settlements": "escrow amounts move until an order is completed; not read yet",
             "advance fulfilment": "bookings without an order are arranged by Shopee's own flow",
             "split orders": "parcels that were split in Seller Centre are booked one by one; splitting is not offered",
             "disputes": "returns are answered in Seller Centre, because an answer moves money",
@@ -104,6 +109,7 @@ class Shopee(Channel):
             notes.append(f"Shopee shows the shop as {info['status']}.")
         if info.get("region") not in (None, "", "ID"):
             notes.append(f"The shop's region is {info['region']}, not Indonesia.")
+        notes += await self._holiday_notes() + await self._payment_notes()
         ends = info.get("expire_time")
         return Health(
             remote_shop_id=self.settings.remote_shop_id,
@@ -118,15 +124,29 @@ class Shopee(Channel):
     async def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
         if stream not in self.capabilities.streams:
             raise NotSupported(f"Shopee: the stream {stream} is not read")
-        overlap = timedelta(seconds=self.settings.overlap_s)
-        walked = walk.order_pages if stream is Stream.ORDERS else walk.return_pages
-        async for listed in walked(self.api, mark.at, overlap=overlap, provider_clock=self.context.wire.now):
-            if stream is Stream.ORDERS:
-                rows, skipped = await self._orders_of(listed.rows)
+        walked, read = self._walk(stream, mark)
+        try:
+            async for listed in walked:
+                rows, skipped = await read(listed.rows)
                 yield Page(rows, listed.read_started_at, listed.cursor, listed.closes, skipped)
-            else:
-                returns, skipped = _returns_of(listed.rows)
-                yield Page(returns, listed.read_started_at, listed.cursor, listed.closes, skipped)
+        except Rejected as refused:
+            if stream is not Stream.SETTLEMENTS or refused.reject is not RejectClass.NOT_SUPPORTED:
+                raise
+            log.info("%s: settlements are skipped: %s", self.context.slug, refused)  # `health` says so
+
+    def _walk(self, stream: Stream, mark: Mark) -> tuple[AsyncIterator[walk.ListPage], Reader]:
+        """The listing of a stream, and what turns its rows into rows of the contract."""
+        overlap, clock = timedelta(seconds=self.settings.overlap_s), self.context.wire.now
+        if stream is Stream.ORDERS:
+            return walk.order_pages(self.api, mark.at, overlap=overlap, provider_clock=clock), self._orders_of
+        if stream is Stream.RETURNS:
+            returns = walk.returns_of(self.api)
+            return walk.numbered_pages(returns, mark.at, overlap=overlap, provider_clock=clock), _returns_of
+        # A correction changes a released order and leaves it in its place in the list.
+        overlap = max(overlap, timedelta(days=self.settings.settlement_reread_days))
+        escrows = walk.escrows_of(self.api)
+        walked = walk.numbered_pages(escrows, mark.at, overlap=overlap, provider_clock=clock)
+        return walked, partial(read_settlements, self.api)
 
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
         started_at = self.context.clock.now()
@@ -199,6 +219,27 @@ class Shopee(Channel):
         await self.api.handle_buyer_cancellation(order_id, "ACCEPT" if accept else "REJECT")
 
     # -- inside
+
+    async def _holiday_notes(self) -> list[str]:
+        try:
+            shown = (await self.api.get_shop_holiday_mode()).response
+        except Rejected as refused:
+            log.info("%s: holiday mode is not read: %s", self.context.slug, refused)
+            return []
+        if shown.get("holiday_mode_on") is not True:
+            return []
+        partly = " for part of the listings" if shown.get("holiday_mode_type") == HOLIDAY_PARTIAL else ""
+        return [f"Shopee shows the shop in holiday mode{partly}."]
+
+    async def _payment_notes(self) -> list[str]:
+        now_s = int(self.context.wire.now().timestamp())
+        try:
+            await self.api.get_escrow_list(page_no=1, release_time_from=now_s - 1, release_time_to=now_s)
+        except Rejected as refused:
+            if refused.reject is RejectClass.NOT_SUPPORTED:
+                return ["The app may not read payments, so settlements are left out; the rest of the channel works."]
+            raise
+        return []
 
     async def _policy(self) -> Policy:
         return Policy(
@@ -292,7 +333,7 @@ def _by_number(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]
     return {str(row.get("package_number")): row for row in rows}
 
 
-def _returns_of(listed: Sequence[Mapping[str, Any]]) -> tuple[tuple[RemoteReturn, ...], tuple[str, ...]]:
+async def _returns_of(listed: Sequence[Mapping[str, Any]]) -> tuple[tuple[RemoteReturn, ...], tuple[str, ...]]:
     returns: dict[str, RemoteReturn] = {}
     skipped = []
     for row in listed:

@@ -7,7 +7,6 @@ whatever the HTTP status.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
@@ -18,17 +17,18 @@ from sellersync.connector.http import Reply, Wire, with_token
 from sellersync.domain.errors import AuthNeeded, RejectClass, Rejected, Temporary, TokenDead, Uncertain, Unrecognised
 
 from .auth import CONSENT_TODO, sign_shop
+from .calls import Answer, Call, Json, Query
 from .refusals import (
     CONFIGURATION_TODO,
     CONFIGURATION_TODO_DEFAULT,
     DOCUMENT_RULES,
-    NO_RULES,
+    OPTIONAL_RULES,
     ORDER_RULES,
+    PAYMENT_RULES,
     RETURN_RULES,
     SHIP_RULES,
     STOCK_RULES,
     Refusal,
-    Rules,
     Verdict,
     quota_wait_s,
     read_refusal,
@@ -36,8 +36,6 @@ from .refusals import (
 from .settings import ShopeeSettings
 
 T = TypeVar("T")
-Json = dict[str, Any]
-Query = list[tuple[str, str | int | float | bool | None]]  # as httpx types it
 
 ORDER_PAGE_SIZE_MAX = 100
 ORDER_WINDOW_S_MAX = 15 * 86_400
@@ -49,58 +47,16 @@ ITEM_BASE_IDS_MAX = 50
 STOCK_MODELS_MAX = 50
 RETURN_PAGE_SIZE_MAX = 100
 RETURN_WINDOW_S_MAX = 15 * 86_400
+ESCROW_PAGE_SIZE_MAX = 100
+ESCROW_WINDOW_S_MAX = 86_400
+"""No limit is documented; a day keeps pages few."""
+ESCROW_DETAIL_IDS_MAX = 20
+"""50 are allowed, 1 to 20 advised."""
 
 ORDER_FIELDS = (
     "buyer_username,estimated_shipping_fee,recipient_address,item_list,pay_time,split_up,buyer_cancel_reason,cancel_by,"
     "cancel_reason,fulfillment_flag,pickup_done_time,package_list,shipping_carrier,payment_method,total_amount"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A successful envelope. `provider_now` and `started_at` as in `Reply`."""
-
-    payload: Json
-    provider_now: datetime
-    started_at: datetime
-
-    @property
-    def response(self) -> Json:
-        """The business data of calls that wrap it. Raises `Unrecognised` when it is missing or no object."""
-        inner = self.payload.get("response")
-        if not isinstance(inner, dict):
-            raise Unrecognised("answer without a response object", f"keys {sorted(self.payload)}")
-        return inner
-
-    def rows(self, key: str, *, always: bool = False) -> list[Json]:
-        """A list of objects inside `response`; null and absent are empty, or unreadable where the call `always` answers one."""
-        found = self.response.get(key)
-        found = [] if not found and not always else found
-        if not isinstance(found, list) or not all(isinstance(row, dict) for row in found):
-            raise Unrecognised(f"{key} is no list of objects", repr(found))
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One call to be made: `item` is what a refusal is about; `reference` is set for calls with an effect."""
-
-    method: str
-    path: str
-    query: Query = field(default_factory=list)
-    body: Mapping[str, Any] | None = None
-    rules: Rules = NO_RULES
-    item: str = ""
-    reference: str | None = None
-    fresh: bool = False
-    readable_refusals: frozenset[str] = frozenset()
-    """Codes whose body still says what became of each part."""
-    loose_success: bool = False
-    """The reference samples "-" and " " as `error` of successful returns calls."""
-
-    @property
-    def what(self) -> str:
-        return "Shopee " + self.path.rpartition("/")[2]
 
 
 class ShopeeApi:
@@ -114,12 +70,15 @@ class ShopeeApi:
     # -- shop
 
     async def get_shop_info(self) -> Answer:
-        return await self._run(_Call("GET", "/api/v2/shop/get_shop_info"))
+        return await self._run(Call("GET", "/api/v2/shop/get_shop_info"))
+
+    async def get_shop_holiday_mode(self) -> Answer:
+        return await self._run(Call("GET", "/api/v2/shop/get_shop_holiday_mode", rules=OPTIONAL_RULES))
 
     async def get_warehouse_detail(self) -> Answer:
         """Single-location shops are refused with `warehouse.error_not_in_whitelist`: the answer is given back unread."""
         return await self._run(
-            _Call(
+            Call(
                 "GET",
                 "/api/v2/shop/get_warehouse_detail",
                 readable_refusals=frozenset({"error_not_in_whitelist"}),
@@ -139,9 +98,7 @@ class ShopeeApi:
         ]
         if cursor:
             query.append(("cursor", cursor))
-        return await self._run(
-            _Call("GET", "/api/v2/order/get_order_list", query, rules=ORDER_RULES, item="order list")
-        )
+        return await self._run(Call("GET", "/api/v2/order/get_order_list", query, rules=ORDER_RULES, item="order list"))
 
     async def get_order_detail(self, order_sns: Sequence[str]) -> Answer:
         query: Query = [
@@ -150,16 +107,16 @@ class ShopeeApi:
             ("request_order_status_pending", "true"),
         ]
         item = order_sns[0] if len(order_sns) == 1 else f"{len(order_sns)} orders"
-        return await self._run(_Call("GET", "/api/v2/order/get_order_detail", query, rules=ORDER_RULES, item=item))
+        return await self._run(Call("GET", "/api/v2/order/get_order_detail", query, rules=ORDER_RULES, item=item))
 
     async def get_package_detail(self, package_numbers: Sequence[str]) -> Answer:
         query: Query = [("package_number_list", ",".join(package_numbers))]
         item = package_numbers[0] if len(package_numbers) == 1 else f"{len(package_numbers)} packages"
-        return await self._run(_Call("GET", "/api/v2/order/get_package_detail", query, rules=ORDER_RULES, item=item))
+        return await self._run(Call("GET", "/api/v2/order/get_package_detail", query, rules=ORDER_RULES, item=item))
 
     async def handle_buyer_cancellation(self, order_sn: str, operation: str) -> Answer:
         return await self._run(
-            _Call(
+            Call(
                 "POST",
                 "/api/v2/order/handle_buyer_cancellation",
                 body={"order_sn": order_sn, "operation": operation},
@@ -175,23 +132,23 @@ class ShopeeApi:
     async def get_item_list(self, *, offset: int, statuses: Sequence[str]) -> Answer:
         query: Query = [("offset", offset), ("page_size", ITEM_PAGE_SIZE_MAX)]
         query += [("item_status", status) for status in statuses]
-        return await self._run(_Call("GET", "/api/v2/product/get_item_list", query, item="item list"))
+        return await self._run(Call("GET", "/api/v2/product/get_item_list", query, item="item list"))
 
     async def get_item_base_info(self, item_ids: Sequence[int]) -> Answer:
         query: Query = [("item_id_list", ",".join(map(str, item_ids)))]
         item = str(item_ids[0]) if len(item_ids) == 1 else f"{len(item_ids)} items"
-        return await self._run(_Call("GET", "/api/v2/product/get_item_base_info", query, rules=STOCK_RULES, item=item))
+        return await self._run(Call("GET", "/api/v2/product/get_item_base_info", query, rules=STOCK_RULES, item=item))
 
     async def get_model_list(self, item_id: int) -> Answer:
         query: Query = [("item_id", item_id)]
         return await self._run(
-            _Call("GET", "/api/v2/product/get_model_list", query, rules=STOCK_RULES, item=str(item_id))
+            Call("GET", "/api/v2/product/get_model_list", query, rules=STOCK_RULES, item=str(item_id))
         )
 
     async def update_stock(self, item_id: int, stock_list: Sequence[Json]) -> Answer:
         """Absolute numbers. A partly or wholly failed call still carries `failure_list`."""
         return await self._run(
-            _Call(
+            Call(
                 "POST",
                 "/api/v2/product/update_stock",
                 body={"item_id": item_id, "stock_list": list(stock_list)},
@@ -209,13 +166,13 @@ class ShopeeApi:
         if package_number:
             query.append(("package_number", package_number))
         return await self._run(
-            _Call("GET", "/api/v2/logistics/get_shipping_parameter", query, rules=SHIP_RULES, item=order_sn)
+            Call("GET", "/api/v2/logistics/get_shipping_parameter", query, rules=SHIP_RULES, item=order_sn)
         )
 
     async def ship(self, endpoint: str, body: Mapping[str, Any], *, reference: str) -> Answer:
         """`ship_order` or `update_shipping_order`: sent once, on a connection of its own."""
         return await self._run(
-            _Call(
+            Call(
                 "POST",
                 f"/api/v2/logistics/{endpoint}",
                 body=body,
@@ -229,7 +186,7 @@ class ShopeeApi:
     async def get_mass_tracking_number(self, package_numbers: Sequence[str]) -> Answer:
         body = {"package_list": [{"package_number": number} for number in package_numbers]}
         return await self._run(
-            _Call("POST", "/api/v2/logistics/get_mass_tracking_number", body=body, rules=SHIP_RULES, item="tracking")
+            Call("POST", "/api/v2/logistics/get_mass_tracking_number", body=body, rules=SHIP_RULES, item="tracking")
         )
 
     async def create_shipping_document(self, row: Json) -> Answer:
@@ -243,7 +200,7 @@ class ShopeeApi:
         body: Json = {"order_list": [row]}
         if document_type:
             body["shipping_document_type"] = document_type
-        call = _Call(
+        call = Call(
             "POST",
             "/api/v2/logistics/download_shipping_document",
             body=body,
@@ -271,17 +228,39 @@ class ShopeeApi:
             ("update_time_from", update_time_from),
             ("update_time_to", update_time_to),
         ]
-        call = _Call(
+        call = Call(
             "GET", "/api/v2/returns/get_return_list", query, rules=RETURN_RULES, item="return list", loose_success=True
         )
         return await self._run(call)
+
+    # -- payments
+
+    async def get_escrow_list(self, *, page_no: int, release_time_from: int, release_time_to: int) -> Answer:
+        """Orders whose money was released; pages count from 1."""
+        query: Query = [
+            ("release_time_from", release_time_from),
+            ("release_time_to", release_time_to),
+            ("page_size", ESCROW_PAGE_SIZE_MAX),
+            ("page_no", page_no),
+        ]
+        return await self._run(
+            Call("GET", "/api/v2/payment/get_escrow_list", query, rules=PAYMENT_RULES, item="escrow list")
+        )
+
+    async def get_escrow_detail_batch(self, order_sns: Sequence[str]) -> Answer:
+        """A read, although it is posted (API reference, 2026); its `response` is a list."""
+        item = order_sns[0] if len(order_sns) == 1 else f"{len(order_sns)} orders"
+        path = "/api/v2/payment/get_escrow_detail_batch"
+        return await self._run(
+            Call("POST", path, body={"order_sn_list": list(order_sns)}, rules=PAYMENT_RULES, item=item)
+        )
 
     # -- inside
 
     async def _document(self, endpoint: str, body: Json, order_sn: str) -> Answer:
         """Document calls are safe to repeat: one task for each (order, package, type)."""
         return await self._run(
-            _Call(
+            Call(
                 "POST",
                 f"/api/v2/logistics/{endpoint}",
                 body=body,
@@ -291,10 +270,10 @@ class ShopeeApi:
             )
         )
 
-    async def _run(self, call: _Call) -> Answer:
+    async def _run(self, call: Call) -> Answer:
         return await self._with_token(call, lambda reply: self._open(reply, call))
 
-    async def _with_token(self, call: _Call, check: Callable[[Reply], T]) -> T:
+    async def _with_token(self, call: Call, check: Callable[[Reply], T]) -> T:
         def send(token: Token) -> Awaitable[T]:
             def make(now: datetime) -> httpx.Request:
                 return self._request(call, token, now)
@@ -305,7 +284,7 @@ class ShopeeApi:
 
         return await with_token(self._tokens, send)
 
-    def _request(self, call: _Call, token: Token, now: datetime) -> httpx.Request:
+    def _request(self, call: Call, token: Token, now: datetime) -> httpx.Request:
         settings, timestamp = self._settings, int(now.timestamp())
         key = settings.partner_key.get_secret_value()
         shop_id = settings.remote_shop_id
@@ -319,7 +298,7 @@ class ShopeeApi:
         ]
         return httpx.Request(call.method, settings.base_url + call.path, params=query, json=call.body)
 
-    def _open(self, reply: Reply, call: _Call) -> Answer:
+    def _open(self, reply: Reply, call: Call) -> Answer:
         """The envelope of a reply, or the error that its code means."""
         try:
             payload = reply.json()
@@ -337,7 +316,7 @@ class ShopeeApi:
             self._refuse(refusal, call, reply)
         return Answer(payload, reply.provider_now, reply.started_at)
 
-    def _refuse(self, refusal: Refusal, call: _Call, reply: Reply) -> NoReturn:
+    def _refuse(self, refusal: Refusal, call: Call, reply: Reply) -> NoReturn:
         reading = read_refusal(refusal, call.rules)
         why = f"{call.what}: {refusal.code}"
         if isinstance(reading, RejectClass):

@@ -9,7 +9,8 @@ from sellersync.connector.contract import Label
 from sellersync.domain.errors import RejectClass, Rejected, Temporary, Unrecognised
 from sellersync.domain.parcels import RemoteParcel
 
-from .api import Answer, ShopeeApi
+from .api import ShopeeApi
+from .calls import Answer
 from .mapping_parcels import waybill_of
 from .refusals import DOCUMENT_RULES, Refusal, read_refusal
 

@@ -219,6 +219,27 @@ RETURN_RULES = Rules(
     codes={"error_param": RejectClass.BAD_DATA, "error_data": RejectClass.BAD_DATA},
 )
 
+_OPTIONAL_TEXTS = (("error_auth", "no permission", RejectClass.NOT_SUPPORTED),)
+_OPTIONAL_CODES = {"error_api_permission": RejectClass.NOT_SUPPORTED, "error_permission": RejectClass.NOT_SUPPORTED}
+OPTIONAL_RULES = Rules(texts=_OPTIONAL_TEXTS, codes=_OPTIONAL_CODES)
+"""Calls without which the channel still works: a missing permission is about that call, not about the seller's consent."""
+
+PAYMENT_RULES = Rules(
+    texts=_OPTIONAL_TEXTS,
+    codes={
+        **_OPTIONAL_CODES,
+        "error_param": RejectClass.BAD_DATA,
+        "exceed_max_limit": RejectClass.BAD_DATA,
+        "error_not_found": RejectClass.UNKNOWN_ORDER,
+        "order_not_found": RejectClass.UNKNOWN_ORDER,
+        "income_not_found": RejectClass.UNKNOWN_ORDER,
+        "income_error_server": Verdict.TROUBLE,
+        "internal_error_server": Verdict.TROUBLE,
+        "get_item_error_server": Verdict.TROUBLE,
+        "return_info_error_server": Verdict.TROUBLE,
+    },
+)
+
 
 def read_refusal(refusal: Refusal, rules: Rules = NO_RULES) -> Verdict | RejectClass:
     """What a refusal means: the endpoint's texts, the gateway's texts, then codes in full and bare form; else `UNKNOWN`."""

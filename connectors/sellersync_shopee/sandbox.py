@@ -19,6 +19,7 @@ from sellersync.sandbox.kit import Event, Refusal
 
 from .sandbox_logistics import LogisticsEndpoints
 from .sandbox_orders import OrderEndpoints
+from .sandbox_payments import PaymentEndpoints
 from .sandbox_products import ProductEndpoints
 from .sandbox_returns import ReturnEndpoints
 from .sandbox_wire import Query, refuse, reply
@@ -45,7 +46,7 @@ class Injected:
     status: int = 200
 
 
-class ShopeeSandbox(OrderEndpoints, ProductEndpoints, LogisticsEndpoints, ReturnEndpoints):
+class ShopeeSandbox(OrderEndpoints, ProductEndpoints, LogisticsEndpoints, ReturnEndpoints, PaymentEndpoints):
     """A marketplace with one Indonesian shop. See `Market` for its hands and attributes."""
 
     def __init__(self, **options: Any) -> None:
@@ -60,6 +61,7 @@ class ShopeeSandbox(OrderEndpoints, ProductEndpoints, LogisticsEndpoints, Return
         self._codes: dict[str, float] = {}
         self._gets: dict[str, Callable[[Query], httpx.Response]] = {
             "/api/v2/shop/get_shop_info": self.get_shop_info,
+            "/api/v2/shop/get_shop_holiday_mode": self.get_shop_holiday_mode,
             "/api/v2/shop/get_warehouse_detail": self.get_warehouse_detail,
             "/api/v2/order/get_order_list": self.get_order_list,
             "/api/v2/order/get_order_detail": self.get_order_detail,
@@ -70,10 +72,12 @@ class ShopeeSandbox(OrderEndpoints, ProductEndpoints, LogisticsEndpoints, Return
             "/api/v2/logistics/get_shipping_parameter": self.get_shipping_parameter,
             "/api/v2/logistics/get_tracking_number": self.get_tracking_number,
             "/api/v2/returns/get_return_list": self.get_return_list,
+            "/api/v2/payment/get_escrow_list": self.get_escrow_list,
         }
         self._posts: dict[str, Callable[[Mapping[str, Any]], httpx.Response]] = {
             "/api/v2/order/handle_buyer_cancellation": self.handle_buyer_cancellation,
             "/api/v2/product/update_stock": self.update_stock,
+            "/api/v2/payment/get_escrow_detail_batch": self.get_escrow_detail_batch,
             "/api/v2/logistics/ship_order": self.ship_order,
             "/api/v2/logistics/update_shipping_order": self.update_shipping_order,
             "/api/v2/logistics/get_mass_tracking_number": self.get_mass_tracking_number,

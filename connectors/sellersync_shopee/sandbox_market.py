@@ -31,6 +31,8 @@ class Market(Shelf):
         self.visibility_delay_s = 0.0
         self.document_delay_s = 1.0
         self.booking_read_lag_s = float(self.switches["booking_read_lag_s"])
+        self.holiday_mode: int | None = None
+        """0 full, 1 partial; None while the shop is open."""
         self.shipping_modes: dict[str, list[str]] = {"pickup": ["address_id", "pickup_time_id"], "dropoff": []}
         self.orders: dict[str, SimOrder] = {}
         self.packages: dict[str, SimPackage] = {}

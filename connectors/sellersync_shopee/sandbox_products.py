@@ -37,6 +37,11 @@ class ProductEndpoints(Market):
             shop_fulfillment_flag="Others",
         )
 
+    def get_shop_holiday_mode(self, query: Query) -> httpx.Response:
+        restrict(query, "")
+        on = self.holiday_mode is not None
+        return ok({"holiday_mode_on": on, "holiday_mode_type": self.holiday_mode or 0})
+
     def get_warehouse_detail(self, query: Query) -> httpx.Response:
         restrict(query, "warehouse_type")
         if not self.locations:

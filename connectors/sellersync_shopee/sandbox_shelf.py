@@ -89,6 +89,7 @@ class Shelf(MarketplaceSimulator):
     """
 
     provider = "shopee"
+    OMITS_WHEN_EMPTY = frozenset({"escrow_list"})  # (unconfirmed)
     SWITCHES: Mapping[str, Sequence[Any]] = {
         "unpaid_leaves_number": (True, False),
         "cancel_gives_back": (True, False),
@@ -102,6 +103,9 @@ class Shelf(MarketplaceSimulator):
         "list_order": ("ascending", "descending"),
         "returns_first_page": ("0", "1_refuses_0", "1_empty_0", "1_same_0"),
         "refused_status": (403, 200),
+        "escrow_window_s_max": (15 * 86_400, 6 * 3_600),
+        "escrow_batch_rows": ("wrapped", "plain"),
+        "shipping_in_escrow": ("rows", "one_sum"),
     }
 
     def __init__(self, **options: Any) -> None:

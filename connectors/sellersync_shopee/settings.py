@@ -51,6 +51,12 @@ class ShopeeSettings(ConnectorSettings):
         le=7200,
         description="Longest seconds until a booked parcel is shown as booked (up to 20 minutes were seen)",
     )
+    settlement_reread_days: int = Field(
+        15,
+        ge=1,
+        le=90,
+        description="Days for which a released order's money is read again: corrections do not move its place in Shopee's list",
+    )
     sender_real_name: str = Field(
         "", max_length=64, description="Sender's name for couriers that ask for it at a drop-off (JOB channels)"
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sellersync.domain.errors import CapExceeded, RejectClass, Rejected, Temporary
 from sellersync.domain.times import from_epoch_s
 
-from .api import ORDER_WINDOW_S_MAX, RETURN_WINDOW_S_MAX, Answer, ShopeeApi
+from .api import ESCROW_WINDOW_S_MAX, ORDER_WINDOW_S_MAX, RETURN_WINDOW_S_MAX, ShopeeApi
+from .calls import Answer, Json
 
 T = TypeVar("T")
-Json = dict[str, Any]
 
 PAGES_PER_WINDOW_MAX = 1_000
-RETURN_PAGES_MAX = 50
+NUMBERED_PAGES_MAX = 50
+REFUSED_WINDOW_S_MIN = 3600
 EMPTY_PAGES_MAX = 5
 CLOCK_GAP_MAX = timedelta(seconds=60)
 """A window planned on a clock that turns out to lag by more is not the last one."""
@@ -75,57 +76,96 @@ async def _order_window(api: ShopeeApi, time_from: int, time_to: int, closes: da
     raise CapExceeded(f"Shopee get_order_list: more than {PAGES_PER_WINDOW_MAX} pages from {time_from} to {time_to}")
 
 
-async def return_pages(
-    api: ShopeeApi, since: datetime, *, overlap: timedelta, provider_clock: Callable[[], datetime]
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A list with page numbers: `first` reads the first page of a window (first second, last second), `page` one of the others, whose
+    numbers start at `second_no`; `key` names its rows."""
+
+    first: Callable[[int, int], Awaitable[Answer]]
+    page: Callable[[int, int, int], Awaitable[Answer]]
+    second_no: int
+    key: str
+    window_s_max: int
+
+
+def returns_of(api: ShopeeApi) -> Numbered:
+    """Returns by the time of their last change."""
+
+    async def page(number: int, start: int, end: int) -> Answer:
+        return await api.get_return_list(page_no=number, update_time_from=start, update_time_to=end)
+
+    async def first(start: int, end: int) -> Answer:
+        """The first page is documented as 0 and sampled as 1: 0 is asked first, 1 when that is refused or empty."""
+        try:
+            answer = await page(0, start, end)
+            if answer.rows("return"):
+                return answer
+        except Rejected as refused:
+            if refused.reject is not RejectClass.BAD_DATA:
+                raise
+        return await page(1, start, end)
+
+    return Numbered(first, page, 1, "return", RETURN_WINDOW_S_MAX)
+
+
+def escrows_of(api: ShopeeApi) -> Numbered:
+    """Orders by the time at which their money was released."""
+
+    async def page(number: int, start: int, end: int) -> Answer:
+        return await api.get_escrow_list(page_no=number, release_time_from=start, release_time_to=end)
+
+    async def first(start: int, end: int) -> Answer:
+        return await page(1, start, end)
+
+    return Numbered(first, page, 2, "escrow_list", ESCROW_WINDOW_S_MAX)
+
+
+async def numbered_pages(
+    listing: Numbered, since: datetime, *, overlap: timedelta, provider_clock: Callable[[], datetime]
 ) -> AsyncIterator[ListPage]:
-    """All pages of returns changed since `since`.
+    """All rows since `since` less `overlap`, window by window.
 
     Page numbers lose rows that change between two pages, so a window with more than one page is halved until one page holds it;
-    only a window of one second is paged.
+    only a window of one second is paged. A window that is refused as too long is halved, too.
     """
-    width_s = RETURN_WINDOW_S_MAX
+    start, limit_s = since - overlap, listing.window_s_max
+    width_s, border = limit_s, set[str]()
     while True:
-        asked_at = provider_clock()
-        start = since - overlap
+        asked_at = max(provider_clock(), since)
         end = min(start + timedelta(seconds=width_s), asked_at + timedelta(seconds=1))
         time_from, time_to = int(start.timestamp()), int(end.timestamp())
-        answer = await _first_return_page(api, time_from, time_to)
-        if answer.response.get("more") is True and time_to - time_from > 1:
-            width_s = (time_to - time_from) // 2
-            overlap = timedelta(0)
-            since = from_epoch_s(time_from, where="return window")
+        try:
+            answer = await listing.first(time_from, time_to)
+        except Rejected as refused:
+            if refused.reject is not RejectClass.BAD_DATA or width_s <= REFUSED_WINDOW_S_MIN:
+                raise
+            limit_s = width_s = width_s // 2
             continue
-        closes = min(end, asked_at, answer.provider_now)
-        rows = answer.rows("return")
-        if answer.response.get("more") is True:
-            rows = rows + await _more_returns(api, time_from, time_to)
+        more = answer.response.get("more") is True
+        if more and time_to - time_from > 1:
+            width_s = (time_to - time_from) // 2
+            continue
+        rows = answer.rows(listing.key)
+        if more:
+            rows = rows + await _other_pages(listing, time_from, time_to)
+        closes = max(since, min(end, asked_at, answer.provider_now))
+        # Both ends belong to a window: what the one before showed of the second between them comes once.
+        shown, rows = {repr(row) for row in rows}, [row for row in rows if repr(row) not in border]
+        border = shown
         yield ListPage(rows, answer.started_at, answer.provider_now, closes=closes)
         if end > asked_at:
             return
-        since = from_epoch_s(time_to, where="return window")
-        width_s = RETURN_WINDOW_S_MAX
+        start, width_s = from_epoch_s(time_to, where="window"), limit_s
 
 
-async def _first_return_page(api: ShopeeApi, time_from: int, time_to: int) -> Answer:
-    """The first page is documented as 0 and sampled as 1: 0 is asked first, 1 when that is refused or empty."""
-    try:
-        answer = await api.get_return_list(page_no=0, update_time_from=time_from, update_time_to=time_to)
-        if answer.rows("return"):
-            return answer
-    except Rejected as refused:
-        if refused.reject is not RejectClass.BAD_DATA:
-            raise
-    return await api.get_return_list(page_no=1, update_time_from=time_from, update_time_to=time_to)
-
-
-async def _more_returns(api: ShopeeApi, time_from: int, time_to: int) -> list[Json]:
+async def _other_pages(listing: Numbered, time_from: int, time_to: int) -> list[Json]:
     rows: list[Json] = []
-    for page_no in range(1, RETURN_PAGES_MAX):
-        answer = await api.get_return_list(page_no=page_no, update_time_from=time_from, update_time_to=time_to)
-        rows += answer.rows("return")
+    for number in range(listing.second_no, listing.second_no + NUMBERED_PAGES_MAX):
+        answer = await listing.page(number, time_from, time_to)
+        rows += answer.rows(listing.key)
         if answer.response.get("more") is not True:
             return rows
-    raise CapExceeded(f"Shopee get_return_list: more than {RETURN_PAGES_MAX} pages in one second")
+    raise CapExceeded(f"Shopee {listing.key}: more than {NUMBERED_PAGES_MAX} pages in one second")
 
 
 async def in_batches(
