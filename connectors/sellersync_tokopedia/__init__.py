@@ -7,6 +7,7 @@ stream and carry `storefront` "tokopedia" or "tiktok_shop".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -44,10 +45,15 @@ from . import api as wire_api
 from . import booking, mapping, mapping_aftersales, mapping_stock, push
 from .api import Answer, Api
 from .auth import TokopediaAuthoriser
+from .statements import read_statements
 from .windows import Found, Search, walk
 
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
+STATEMENTS_OVERLAP_S = 3 * 86_400.0
+"""A statement carries 00:00 UTC as its time; how much later it can be read is not documented."""
 PRODUCT_PAGES_MAX = 500
 REQUEST_PAGES_MAX = 20
 PACKAGES_REMEMBERED_MAX = 5000
@@ -93,7 +99,7 @@ class Tokopedia(Channel):
     title = "Tokopedia & TikTok Shop"
     Settings = TokopediaSettings
     capabilities = ChannelCapabilities(
-        streams=frozenset({Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS}),
+        streams=frozenset({Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.SETTLEMENTS}),
         visibility_delay_s=10.0,
         overlap_s=900.0,
         booking_read_lag_s=60.0,
@@ -107,7 +113,6 @@ class Tokopedia(Channel):
         unsupported={
             "self_shipment": "orders with your own courier: the waybill is entered in Seller Center",
             "webhooks": "polling is enough and needs no public address",
-            "finance": "statements are not read yet",
             "restock setting": "levels are absolute, so it does not matter",
         },
     )
@@ -138,6 +143,7 @@ class Tokopedia(Channel):
         notes = []
         if shop.get("region") != "ID":
             notes.append(f"the shop's region is {shop.get('region')}, not ID")
+        notes += await self._warehouse_notes() + await self._finance_notes()
         return Health(
             remote_shop_id=str(shop.get("id")),
             shop_name=str(shop.get("name", "")),
@@ -146,6 +152,25 @@ class Tokopedia(Channel):
             notes=tuple(notes),
         )
 
+    async def _warehouse_notes(self) -> list[str]:
+        """RESTRICTED is a holiday or an order limit; a DISABLED warehouse beside others may be meant so."""
+        sales = [row for row in await self.api.warehouses() if row.get("type") == "SALES_WAREHOUSE"]
+        closed = [row for row in sales if row.get("effect_status") == "RESTRICTED"]
+        notes = [f"the warehouse {row.get('name') or row.get('id')} is on holiday or at its limit" for row in closed]
+        if sales and all(row.get("effect_status") == "DISABLED" for row in sales):
+            notes.append("no sales warehouse is enabled")
+        return notes
+
+    async def _finance_notes(self) -> list[str]:
+        now_s = int(self.context.wire.now().timestamp())
+        try:
+            await self.api.statements(first=now_s - 1, end=now_s, page_token="")
+        except Rejected as refused:
+            if refused.reject is RejectClass.NOT_SUPPORTED:
+                return ["the app may not read statements, so settlements are left out; the rest of the channel works"]
+            raise
+        return []
+
     # -- streams
 
     async def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
@@ -153,17 +178,25 @@ class Tokopedia(Channel):
         if stream not in self.capabilities.streams:
             raise NotSupported(f"{self.title} has no stream {stream}")
         begun = self.context.clock.monotonic()
-        overlap_s = max(self.settings.overlap_s, self._walk_s.get(stream, 0.0))
+        least_s = STATEMENTS_OVERLAP_S if stream is Stream.SETTLEMENTS else 0.0
+        overlap_s = max(self.settings.overlap_s, self._walk_s.get(stream, 0.0), least_s)
         now = self.context.wire.now()
-        async for chunk in walk(self._search(stream), mark=mark.at, now=now, overlap_s=overlap_s):
-            rows, skipped = await self._rows(stream, chunk.rows)
-            yield Page(rows, chunk.started_at, closes=chunk.closes, skipped=skipped)
+        try:
+            async for chunk in walk(self._search(stream), mark=mark.at, now=now, overlap_s=overlap_s):
+                rows, skipped = await self._rows(stream, chunk.rows)
+                yield Page(rows, chunk.started_at, closes=chunk.closes, skipped=skipped)
+        except Rejected as refused:
+            if stream is not Stream.SETTLEMENTS or refused.reject is not RejectClass.NOT_SUPPORTED:
+                raise
+            log.info("%s: settlements are skipped: %s", self.context.slug, refused)  # `health` says so
         self._walk_s[stream] = self.context.clock.monotonic() - begun
 
     def _search(self, stream: Stream) -> Search:
         async def search(first: int, end: int, page_token: str) -> Found:
             if stream is Stream.ORDERS:
                 return _found(await self.api.search_orders(first=first, end=end, page_token=page_token), "orders")
+            if stream is Stream.SETTLEMENTS:
+                return _found(await self.api.statements(first=first, end=end, page_token=page_token), "statements")
             bounds = {"update_time_ge": first, "update_time_lt": end}
             if stream is Stream.CANCELLATIONS:
                 answer = await self.api.search_cancellations(page_token=page_token, **bounds)
@@ -175,6 +208,8 @@ class Tokopedia(Channel):
     async def _rows(self, stream: Stream, rows: Sequence[Any]) -> tuple[tuple[Row, ...], tuple[str, ...]]:
         if stream is Stream.ORDERS:
             return await self._orders(rows)
+        if stream is Stream.SETTLEMENTS:
+            return await read_statements(self.api, rows)
         if stream is Stream.CANCELLATIONS:
             return _readable(rows, mapping_aftersales.cancellation, "cancel_id")
         return _readable(rows, mapping_aftersales.returned, "return_id")

@@ -31,6 +31,7 @@ INVENTORY_SKUS_MAX = 600
 UPDATE_SKUS_MAX = 100
 AFTERSALES_PAGE_SIZE_MAX = 50
 CANCELLATION_ORDERS_MAX = 50
+STATEMENT_PAGE_SIZE_MAX = 100
 QUANTITY_MAX = 99_999
 IDEMPOTENCY_KEY_LENGTH_MAX = 255
 HOUR_S = 3600
@@ -216,6 +217,30 @@ class Api:
             reference=cancel_id,
         )
 
+    # -- finance
+
+    async def statements(self, *, first: int, end: int, page_token: str) -> Answer:
+        """Statements with first <= statement_time < end (unix seconds). One is made each day at 00:00 UTC for the day before."""
+        query = {
+            "page_size": str(STATEMENT_PAGE_SIZE_MAX),
+            "sort_field": "statement_time",
+            "sort_order": "ASC",
+            "statement_time_ge": str(first),
+            "statement_time_lt": str(end),
+            "page_token": page_token,
+        }
+        return await self._read("statements", "GET", "/finance/202309/statements", query=query, optional=True)
+
+    async def statement_transactions(self, statement_id: str, *, page_token: str) -> Answer:
+        query = {
+            "page_size": str(STATEMENT_PAGE_SIZE_MAX),
+            "sort_field": "order_create_time",
+            "sort_order": "ASC",
+            "page_token": page_token,
+        }
+        path = f"/finance/202501/statements/{statement_id}/statement_transactions"
+        return await self._read("statement transactions", "GET", path, query=query, optional=True)
+
     # -- inside
 
     async def _read(
@@ -227,12 +252,15 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         shop: bool = True,
+        optional: bool = False,
     ) -> Answer:
+        """`optional`: the channel works without this call, so that a missing permission is `Rejected` NOT_SUPPORTED."""
         cipher = str((await self.shop())["cipher"]) if shop else ""
+        check = self._check(what, optional=optional)
 
         async def once(token: Token) -> Answer:
             make = self._maker(method, path, query or {}, body, cipher, token)
-            return await self._wire.read(make, self._check(what), what=what)
+            return await self._wire.read(make, check, what=what)
 
         return await with_token(self._tokens, once)
 
@@ -275,12 +303,16 @@ class Api:
         return make
 
     def _check(
-        self, what: str, *, reference: str | None = None, unlisted_rejects: bool = False
+        self, what: str, *, reference: str | None = None, unlisted_rejects: bool = False, optional: bool = False
     ) -> Callable[[Reply], Answer]:
         def check(reply: Reply) -> Answer:
             envelope = reply.json()
             if not isinstance(envelope, dict) or not isinstance(envelope.get("code"), int):
                 raise Unrecognised(f"{what}: HTTP {reply.status} without the envelope", reply.text(200))
+            if optional and envelope["code"] == codes.NO_PERMISSION:
+                raise Rejected(
+                    what, "the app lacks the permission", RejectClass.NOT_SUPPORTED, code=str(envelope["code"])
+                )
             if envelope["code"] != 0:
                 raise self._error(what, envelope, reply, reference, unlisted_rejects)
             data = envelope.get("data") or {}

@@ -15,6 +15,7 @@ HOURLY_QUOTA = 36009037
 INTERNAL = frozenset({36009003, 36009007})
 ORDER_FETCH_FAILED = frozenset({10002014, 10002015, 10037002, 10037003, 10037004, 10006402})
 TOKEN_EXPIRED = 105002
+NO_PERMISSION = 105005
 MANY_MEANINGS = 36009004
 RETIRED = frozenset({36009009, 36009010, 36009014, 36009022, 36009023})
 QUANTITY = frozenset({12019024, 12052055})
@@ -23,7 +24,7 @@ PRODUCT_LEVEL = frozenset({12052031, 12052032, 12052048, 12052050, 21008111, 210
 """Refusals that hold for every SKU of the call: sending the SKUs one by one is useless."""
 
 SELLER_MUST_ACT: Mapping[int, tuple[str, str]] = {
-    105005: (
+    NO_PERMISSION: (
         "the app lacks a permission",
         "Enable the order, product, fulfilment, logistics and return permissions of the app in the Partner Center, then authorise again.",
     ),

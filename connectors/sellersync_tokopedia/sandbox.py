@@ -20,7 +20,7 @@ import httpx
 
 from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, Refusal
 
-from . import sandbox_fulfilment, sandbox_orders, sandbox_products
+from . import sandbox_finance, sandbox_fulfilment, sandbox_orders, sandbox_products
 from .sandbox_call import Call, Json, Route, bad_parameter, refusal
 from .sandbox_rows import CaseRow
 from .sandbox_tokens import TokenOffice
@@ -45,6 +45,7 @@ ROUTES: dict[tuple[str, str], Route] = {
     **sandbox_orders.ROUTES,
     **sandbox_products.ROUTES,
     **sandbox_fulfilment.ROUTES,
+    **sandbox_finance.ROUTES,
 }
 _PATTERNS = [
     (method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[0-9]+)", path)), path, route)
@@ -57,7 +58,7 @@ class TokopediaSandbox(MarketplaceSimulator):
     """One Indonesian shop with two storefronts and one stock number."""
 
     provider = "tokopedia"
-    OMITS_WHEN_EMPTY = frozenset({"data"})
+    OMITS_WHEN_EMPTY = frozenset({"data", "statements"})
     SWITCHES: Mapping[str, Sequence[Any]] = {
         "level_zero": ("accepted", "refused_item", "refused_call"),  # quantity 0 in an inventory update
         "unpaid_counted": (True, False),  # an unpaid order lowers the available number
@@ -69,6 +70,7 @@ class TokopediaSandbox(MarketplaceSimulator):
         "search_results_max": (0, 5000),  # order search delivers no more than this (0: no cap)
         "request_flag_sticks": (False, True),  # is_buyer_request_cancel stays true after the request was answered
         "cancel_request_moves_update_time": (True, False),
+        "costs_shown": ("negative", "positive"),  # fees and shipping in the lines of statements
         "expired_http_status": (401, 200),  # HTTP status of 105002
     }
 
@@ -80,7 +82,9 @@ class TokopediaSandbox(MarketplaceSimulator):
         self.label_delay_s = 0.0
         self.can_pickup = True
         self.can_drop_off = True
+        self.finance_allowed = True
         self.world = World(self)
+        self.finance = sandbox_finance.Finance()
         self.answered: dict[str, tuple[str, bool]] = {}
         self.shops: list[Json] = [
             {
@@ -364,6 +368,20 @@ class TokopediaSandbox(MarketplaceSimulator):
         """Move a return to a status in the provider's vocabulary."""
         with self.lock:
             self.world.set_return(self.world.returns[return_id], status)
+
+    def settle_order(self, order_id: str) -> None:
+        """The order's money is settled; the statement of the day shows it at the next 00:00 UTC."""
+        with self.lock:
+            self.finance.settle(self.world.orders[order_id], self.now_s())
+
+    def correct_settlement(self, order_id: str, amount: int) -> None:
+        """An adjustment: a line of its own in the statement of the day."""
+        with self.lock:
+            self.finance.adjust(self.world.orders[order_id], amount, self.now_s())
+
+    def settlements(self) -> Mapping[str, tuple[str, int]]:
+        with self.lock:
+            return self.finance.books()
 
     def lock_campaign(self, remote_key: str, units: int, location: str = "") -> None:
         """A campaign takes units aside: they leave the available number, or stay inside it (switch)."""

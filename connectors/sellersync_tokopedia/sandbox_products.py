@@ -207,7 +207,7 @@ def warehouses(sim: TokopediaSandbox, call: Call) -> Json:
             "id": warehouse_id,
             "entity_id": f"72{warehouse_id[2:]}",
             "name": f"Gudang {number}",
-            "effect_status": "ENABLED",
+            "effect_status": sim.world.effect_status.get(warehouse_id, "ENABLED"),
             "type": "SALES_WAREHOUSE",
             "is_default": number == 1,
             "address": {"region": "Indonesia", "distict": "Coblong"},

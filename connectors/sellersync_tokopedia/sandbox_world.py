@@ -36,6 +36,8 @@ class World:
     def __init__(self, sim: Recorder) -> None:
         self.sim = sim
         self.warehouses: list[str] = ["7400000000000000001"]
+        self.effect_status: dict[str, str] = {}
+        """Warehouses that are not ENABLED."""
         self.listings: dict[str, Listing] = {}
         self.skus: dict[str, Product] = {}
         self.by_key: dict[str, Product] = {}
