@@ -28,6 +28,7 @@ from sellersync.jobs import (
     book_couriers,
     check_health,
     compare_stock,
+    hand_back,
     pull_listings,
     pull_orders,
     push_stock,
@@ -235,6 +236,8 @@ class Daemon:
                 book_couriers.JOB, shop, partial(book_couriers.run, self._world, shop), jobs.book_s, channel.jitter
             )
             self._add(track_parcels.JOB, shop, partial(self._track, shop), jobs.track_s, channel.jitter)
+            if shop.channel.capabilities.hands_back:
+                self._add(hand_back.JOB, shop, partial(hand_back.run, self._world, shop), jobs.book_s, channel.jitter)
             self._add(pull_listings.JOB, shop, partial(self._listings, shop), jobs.listings_s, channel.jitter)
             self._add(
                 compare_stock.JOB,
@@ -380,6 +383,7 @@ class Daemon:
     async def _drain(self) -> None:
         """Nothing new begins; what runs may finish within `drain_s`, then it is cut (the ledger settles it at the next start)."""
         self._scheduler.pause()
+        self._world.stopping = True
         running = [trip.task for trip in self._trips.values() if trip.task is not None and trip.busy]
         for trip in self._trips.values():
             trip.closing = True
