@@ -15,7 +15,22 @@ import typer
 from sellersync import __version__
 from sellersync.domain.errors import SellersyncError
 
-from . import auth, connectors, demo, differences, ledger, listings, orders, parcels, report, run, status, stock, sync
+from . import (
+    auth,
+    booking,
+    connectors,
+    demo,
+    differences,
+    ledger,
+    listings,
+    orders,
+    parcels,
+    report,
+    run,
+    status,
+    stock,
+    sync,
+)
 from .codes import MEANING, Code
 from .out import note
 from .sentences import sentence
@@ -37,6 +52,7 @@ app = typer.Typer(
 for module in (run, sync, status, report, demo):
     module.register(app)
 differences.register(stock.app)
+booking.register(parcels.app)
 for name, group in (
     ("orders", orders.app),
     ("parcels", parcels.app),

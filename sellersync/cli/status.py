@@ -7,10 +7,11 @@ from datetime import datetime
 import typer
 
 from sellersync.store import reads
+from sellersync.store.balances import told_balances
 from sellersync.store.reads import ChannelStatus, LedgerStatus
 
 from .codes import Code
-from .out import ago, as_json, say, table, when
+from .out import ago, as_json, rupiah, say, table, when
 from .state import state_of
 
 
@@ -23,11 +24,12 @@ def status(context: typer.Context) -> None:
     state = state_of(context)
     with state.ledger() as (settings, ledger):
         found = ledger.read_now(lambda session: reads.ledger_status(session, ledger, buffer=settings.stock.buffer))
+        told = ledger.read_now(told_balances)
         now, zone = ledger.clock.now(), settings.shop.zone
         configured = {*settings.channels, *settings.couriers}
     code = _code(found)
     if state.json:
-        as_json({"ok": code is Code.OK, "now": now, "open_findings": found.open_findings, **_fields(found),
+        as_json({"ok": code is Code.OK, "now": now, "open_findings": found.open_findings, **_fields(found), "balances": told,
                  "channels": [{**_fields(row), "configured": row.state.slug in configured} for row in found.channels]})  # fmt: skip
         raise typer.Exit(code)
     say(f"Daemon: runs as {found.daemon}." if found.daemon else "Daemon: NOT running (sellersync run).")
@@ -60,6 +62,9 @@ def status(context: typer.Context) -> None:
             say(f"{row.state.slug}: {row.uncounted} listings get no level before a first count: sellersync stock count")
         if row.state.kind == "channel" and not row.state.first_walk_done:
             say(f"{row.state.slug}: no level is pushed before its first pull of orders is complete")
+    for slug, balance in told.items():
+        if slug in configured and balance.amount is not None:
+            say(f"{slug}: balance {rupiah(balance.amount)} ({ago(balance.asked, now)})")
     say(f"{found.skus} SKUs ({found.counted} counted, {found.short} short), {found.movements} movements "
         f"({found.unsealed} not sealed yet), {found.open_findings} open findings.")  # fmt: skip
     if found.open_findings:

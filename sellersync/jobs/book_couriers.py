@@ -24,9 +24,10 @@ from sellersync.store.reads_bookings import BookableParcel, OpenClaim
 
 from . import cancel_booking, courier_booking
 from .courier_attempt import RETRY_S_MIN
+from .courier_call import BOOKING_JOB
 from .world import Run, Shop, World, paused, running
 
-JOB = "book_couriers"
+JOB = BOOKING_JOB
 PARCELS_MAX = 200
 STEPS_MAX = 4
 LOOKS_MAX = 6

@@ -12,8 +12,8 @@ from sellersync.store import cancels
 from sellersync.store.cancels import BookedParcel
 
 from .courier_attempt import as_remote
-from .courier_call import CourierTrouble, calling
-from .world import CourierAccount, Run, Shop, World
+from .courier_call import BOOKING_JOB, CourierTrouble, calling
+from .world import CourierAccount, Run, Shop, World, running
 
 CANCELS_MAX = 50
 SENDS_MAX = 5
@@ -28,10 +28,11 @@ class CancelAnswer:
     detail: str
 
 
-async def cancel(world: World, shop: Shop, parcel_id: int, *, reason: str, rebook: bool, run: Run) -> CancelAnswer:
-    """Commit the wish, then carry it out. Raises `BadInput` where the parcel cannot be cancelled by us, with the sentence why.
+async def cancel(world: World, shop: Shop, parcel_id: int, *, reason: str, rebook: bool, wait_s: float) -> CancelAnswer:
+    """Commit the wish, then carry it out under the lease of the bookings. With `rebook` the goods go into a new parcel afterwards.
 
-    Call it under the lease of the bookings. A courier's trouble leaves the wish standing: the trips carry it out.
+    Raises `BadInput` where we cannot cancel it, with the sentence why, and `Held`. A courier's trouble leaves the wish standing: the
+    trips carry it out.
     """
     parcel = await world.ledger.write(
         lambda session: cancels.ask_cancel(
@@ -40,7 +41,8 @@ async def cancel(world: World, shop: Shop, parcel_id: int, *, reason: str, reboo
         name="cancel_asked",
     )
     if parcel.cancel == "asked":
-        await _send(world, parcel, run)
+        async with running(world, BOOKING_JOB, shop.id, shop.slug, wait_s=wait_s) as run:
+            await _send(world, parcel, run)
     after = await world.ledger.read(partial(cancels.booked_parcel, parcel_id=parcel_id))
     return CancelAnswer(after.cancel, after.cancel_detail)
 

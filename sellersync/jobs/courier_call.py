@@ -11,6 +11,9 @@ from sellersync.store import work
 
 from .world import CourierAccount, World, paused
 
+BOOKING_JOB = "book_couriers"
+"""The job under whose lease bookings are made and cancelled."""
+
 
 class CourierTrouble(Exception):
     """A courier account is unwell, and that is kept with it already."""

@@ -49,6 +49,13 @@ def balance(session: Session, channel_id: int) -> Balance | None:
     return Balance(channel_id, told["amount"], from_epoch_ms(told["asked_ms"], where="balance"))
 
 
+def told_balances(session: Session) -> dict[str, Balance]:
+    """What each courier account told last, by its slug."""
+    rows = session.execute(text("SELECT id, slug FROM channel WHERE kind = 'courier' ORDER BY id")).all()
+    told = {row.slug: balance(session, row.id) for row in rows}
+    return {slug: kept for slug, kept in told.items() if kept is not None}
+
+
 def keep_balance(session: Session, channel_id: int, amount: int | None, *, now_ms: int) -> None:
     """Keep what an account told; one that can pay again, or that has no balance to run out of, is not empty."""
     set_meta(session, _key(channel_id), json.dumps({"amount": amount, "asked_ms": now_ms}))

@@ -9,14 +9,14 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel import Session
 
-from sellersync.domain.orders import Buyer
+from sellersync.domain.orders import Buyer, UnitStage
 from sellersync.domain.parcels import ParcelState
 
 from .bookings import CLAIM_PURPOSE
 from .cancels import FAILED_MAX
 from .orders import BUYER_PURPOSE
 from .parcels import make_parcels
-from .posting import in_list
+from .posting import in_list, unpack_units
 from .vault import Vault
 
 
@@ -140,6 +140,45 @@ def bookable_parcels(
         for row in rows
         if lines.get(row.id) or row.remote_id
     ]
+
+
+def quotable_parcel(session: Session, order_id: int, number: int | None = None) -> BookableParcel | None:
+    """What would be sent for an order, as couriers are asked about it: a parcel (the newest that lives, or `number`), else all its open
+    units. `None` when there is nothing to send. Changes nothing."""
+    order = session.execute(text("SELECT * FROM sales_order WHERE id = :o"), {"o": order_id}).one()
+    parcel = session.execute(
+        text(
+            "SELECT * FROM parcel WHERE order_id = :o AND (CAST(:n AS BIGINT) IS NULL AND state NOT IN ('cancelled', 'failed') "
+            "OR number = CAST(:n AS BIGINT)) ORDER BY id DESC"
+        ),
+        {"o": order_id, "n": number},
+    ).first()
+    if parcel is not None:
+        lines = tuple(_lines_in(session, [parcel.id]).get(parcel.id, ()))
+    elif number is None:
+        lines = _open_lines(session, order_id)
+    else:
+        lines = ()
+    if not lines:
+        return None
+    return BookableParcel(
+        0 if parcel is None else parcel.id, 1 if parcel is None else parcel.number,
+        ParcelState.READY if parcel is None else ParcelState(parcel.state), "" if parcel is None else parcel.remote_id,
+        order.channel_id, order_id, order.remote_id, order.number, bool(order.cod), order.total, lines, 0,
+    )  # fmt: skip
+
+
+def _open_lines(session: Session, order_id: int) -> tuple[LineInParcel, ...]:
+    rows = session.execute(
+        text("SELECT * FROM order_line WHERE order_id = :o AND ours ORDER BY id"), {"o": order_id}
+    ).all()
+    weights = _recipe_weights(session, {row.recipe_id for row in rows if row.recipe_id is not None})
+    counts = {row.id: sum(u.count for u in unpack_units(row.units) if u.stage is UnitStage.OPEN) for row in rows}
+    return tuple(
+        LineInParcel(row.id, row.line_key, row.title, row.seller_sku, (), counts[row.id], row.unit_price, weights.get(row.recipe_id))
+        for row in rows
+        if counts[row.id]
+    )  # fmt: skip
 
 
 def _lines_in(session: Session, parcel_ids: Sequence[int]) -> dict[int, list[LineInParcel]]:
