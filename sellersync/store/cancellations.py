@@ -133,8 +133,8 @@ def _settled(known: Any, shown: CancellationState, *, read_ms: int, newer: bool)
     if shown is CancellationState.PENDING:
         late = read_ms >= (known.answered_ms or 0) + ANSWER_SETTLES_MS
         return (known.answer, AnswerState.NONE, NOT_ARRIVED) if late else same
-    if shown is _DECIDED[known.answer]:
-        return known.answer, AnswerState.DONE, ""
+    if shown is _DECIDED[known.answer] or (known.answer == "reject" and shown is CancellationState.WITHDRAWN):
+        return known.answer, AnswerState.DONE, ""  # some channels show a refused request like one that was taken back
     if shown is CancellationState.UNKNOWN:
         return same
     return known.answer, AnswerState.REFUSED, f"the channel shows the request as {shown.value}"
