@@ -237,6 +237,27 @@ class StockSettings(Table):
     sudden_zero_min: int = Field(
         default=10, ge=1, description="and the number of levels below which nobody is asked, whatever their share"
     )
+    lead_days: int = Field(
+        default=7,
+        ge=0,
+        le=365,
+        description="days from an order to a supplier until it arrives, where `stock plan` does not say",
+    )
+    cover_days: int = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="days of sales that an order should bring beyond that, where `stock plan` does not say",
+    )
+    overstock_days: int = Field(
+        default=120, ge=1, le=3650, description="stock that lasts more days than this is named as too much"
+    )
+    dead_after_days: int = Field(
+        default=90,
+        ge=7,
+        le=730,
+        description="stock that nobody bought on this many days on which it was there is named as dead",
+    )
 
 
 class CompareSettings(Table):
