@@ -26,6 +26,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sellersync.web": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "app"),
     "sellersync.cli": (
         *("domain", "clock", "store", "connector", "settings", "jobs", "report", "app", "daemon", "web"),
+        "forecast",  # `sellersync reorder`
         "sandbox",  # `sellersync demo`
         "testing",  # `sellersync connectors certify|new`
     ),
@@ -57,6 +58,10 @@ DOORS: dict[str, tuple[str, ...]] = {
     "jinja2": ("sellersync.report",),
     "babel": ("sellersync.report",),
     "uvicorn": ("sellersync.sandbox", "sellersync.web"),
+    "statsforecast": ("sellersync.forecast",),
+    "numpy": ("sellersync.forecast",),
+    "pandas": ("sellersync.forecast",),
+    "xlsxwriter": ("sellersync.report", "sellersync.cli"),
 }
 """Library -> the only modules that import it."""
 
