@@ -179,6 +179,7 @@ class Settlements(Conformance):
             await bench.restart()
             sim.settle_order(later[cut])
             await bench.clock.sleep(SHOWN_AFTER_S_MAX)
+            bench.tokens.consent(bench.sim.first_grant())  # authorisations of two weeks end meanwhile
             rest = await bench.walk(mark.at, Stream.SETTLEMENTS, mark.progress)
             assert books(newest([*pages, *rest])) == sim.settlements(), f"lost after a crash behind page {cut + 1}"
 
