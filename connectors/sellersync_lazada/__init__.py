@@ -1,7 +1,8 @@
 """Lazada (Indonesia) through the Lazada Open Platform.
 
-Keys: a listing and its stock target are `<item_id>:<sku_id>`; a unit is an `order_item_id` (Lazada sends one row per unit); a parcel
-is a `package_id`. Order ids repeat between shops, so they mean something only together with the channel.
+Keys: a listing and its stock target are `<item_id>:<sku_id>`, in a shop with several warehouses with the warehouse's code as location; a
+unit is an `order_item_id` (Lazada sends one row per unit); a parcel is a `package_id`. Order ids repeat between shops, so they mean
+something only together with the channel.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar
 
 from pydantic import Field, SecretStr
@@ -45,15 +47,19 @@ from sellersync.domain.errors import (
 )
 from sellersync.domain.parcels import RemoteParcel
 
-from . import booking
+from . import booking, cancellations
 from .api import PRODUCTS_OFFSET_MAX, PRODUCTS_PAGE_SIZE_MAX, STOCK_SKUS_ADVISED, STOCK_SKUS_MAX, LazadaApi
 from .auth import LazadaAuthoriser
+from .codes import NO_PERMISSION
+from .finance import walk_settlements
 from .mapping import items_of, parcels_of
 from .mapping_stock import Sku, level_of, listing_of, skus_of, split_key
-from .push import Push
-from .returns import walk_returns
+from .push import Push, batches
+from .returns import read_returns
+from .reverse import walk_reverse_orders
 from .values import text
 from .walk import read_items, read_orders, walk_orders
+from .warehouses import Warehouses, warehouses_of
 
 ITEM_READS_MAX = 10
 """Up to so many products are read one by one; beyond that walking the whole list takes fewer calls."""
@@ -73,7 +79,8 @@ class LazadaSettings(ConnectorSettings):
         default="https://auth.lazada.com/rest", description="Address that hands out tokens, with /rest"
     )
     warehouse_code: str = Field(
-        default="dropshipping", description="Code of the one warehouse that this shop sells from, as Lazada names it"
+        default="dropshipping",
+        description="Code of the warehouse that this shop sells from, as Lazada names it; for a shop with one",
     )
     rate_per_s: float = Field(default=3.0, gt=0, description="API calls per second on average")
     burst: int = Field(default=6, ge=1, description="API calls at once")
@@ -92,26 +99,34 @@ class LazadaSettings(ConnectorSettings):
 
 
 class Lazada(Channel):
-    """A Lazada Indonesia shop of a local seller with one warehouse."""
+    """A Lazada Indonesia shop of a local seller, with one warehouse or several."""
 
     provider: ClassVar[str] = "lazada"
     title: ClassVar[str] = "Lazada"
     Settings = LazadaSettings
     capabilities = ChannelCapabilities(
-        streams=frozenset({Stream.ORDERS, Stream.RETURNS}),
+        streams=frozenset({Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.SETTLEMENTS}),
         overlap_s=120.0,
         booking_read_lag_s=60.0,
+        whole_item_writes=True,
+        locations=True,
         campaign_pots=True,
+        answers_cancellations=True,
         verified="simulator only",
         unsupported={
-            "several warehouses": "stock is pushed in the single-warehouse form; such SKUs are reported and not read",
-            "answers to cancellations": "the reason codes of a refusal are not documented; answer in the seller centre",
+            "seller cancellations": "the reasons differ for each order and must be chosen there; cancel in the seller centre",
+            "answers to returns": "refusals need reasons and pictures; answer in the seller centre",
             "push messages": "they demand an OV or EV certificate; orders are polled",
             "own fleet, digital and pickup-in-store units": "they have no label to book; handle them in the seller centre",
             "units in Lazada's warehouses (FBL)": "recorded, but Lazada keeps and ships them",
-            "settlements": "the time zone of the finance calls is not documented",
+            "pre-orders": "no field of an order tells them apart; the shipping deadline (SLA) is read for every order",
+            "holiday mode": "the API does not tell it; the shop's status and verification are reported as they change",
+            "numbers that may never go down (Choice)": "no field tells them; a refusal is reported as campaign locked",
+            "payouts": "settlements are bookings by day; when a statement is paid is seen in the seller centre",
         },
     )
+    """`locations` and `whole_item_writes` hold for shops with several warehouses; on an instance they say which kind this shop is once
+    its warehouses were read."""
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -119,6 +134,9 @@ class Lazada(Channel):
         self._api = LazadaApi(context, self._settings)
         self._authoriser = LazadaAuthoriser(context, self._settings)
         self._names: dict[str, frozenset[str]] = {}
+        self._known_warehouses: Warehouses | None = None
+        self._notes: dict[str, str] = {}
+        """What a missing permission keeps from us: path -> sentence for the report."""
         # The shop's own bounds replace the declared ones on this instance.
         self.capabilities = replace(
             type(self).capabilities,
@@ -141,6 +159,9 @@ class Lazada(Channel):
             )
         if text(seller.get("status")).lower() not in ("", "active", "1"):
             notes.append(f"the shop's status is {text(seller.get('status'))}")
+        if text(seller.get("verified")).lower() in ("false", "0"):
+            notes.append("the shop is not verified; Lazada refuses many calls until it is")
+        notes += [note for _, note in sorted(self._notes.items())]
         return Health(
             remote_shop_id=shop_id,
             shop_name=text(seller.get("name")),
@@ -149,18 +170,68 @@ class Lazada(Channel):
             notes=tuple(notes),
         )
 
-    # -- orders and returns
+    # -- the shop's warehouses
 
-    def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
-        """See `Channel.pages`; `walk.py` and `returns.py` say how each stream is walked."""
-        overlap = timedelta(seconds=self._settings.overlap_s)
-        now = self.context.wire.now()
-        code = self._settings.warehouse_code
+    async def _warehouses(self) -> Warehouses:
+        """Read once, and again with every walk through the listings. Where Lazada refuses to list them the shop counts as one with a
+        single warehouse: orders must go on."""
+        if self._known_warehouses is None:
+            own = self._settings.warehouse_code
+            try:
+                found = warehouses_of(await self._api.warehouse_get(), own=own)
+            except Unrecognised as unreadable:
+                raise Temporary(f"warehouses: {unreadable}") from None
+            except Rejected as refused:
+                found = Warehouses(own)
+                self._notes["warehouses"] = (
+                    f"Lazada does not list the shop's warehouses ({refused.code}); it is treated as having one"
+                )
+                if refused.code not in NO_PERMISSION:
+                    return found  # asked again with the next errand
+            else:
+                self._notes.pop("warehouses", None)
+            self._known_warehouses = found
+            self.capabilities = replace(self.capabilities, locations=found.several, whole_item_writes=found.several)
+        return self._known_warehouses
+
+    # -- streams
+
+    async def pages(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
+        """See `Channel.pages`; `walk.py`, `reverse.py` and `finance.py` say how each stream is walked."""
+        if stream not in self.capabilities.streams:
+            raise NotSupported(f"{self.title} has no stream {stream}")
+        async for page in await self._walk(stream, mark):
+            yield page
+
+    async def _walk(self, stream: Stream, mark: Mark) -> AsyncIterator[Page]:
+        if stream is Stream.SETTLEMENTS:
+            return self._settlements(mark)
+        warehouses = await self._warehouses()
+        now, overlap = self.context.wire.now(), timedelta(seconds=self._settings.overlap_s)
         if stream is Stream.ORDERS:
-            return walk_orders(self._api, mark, now=now, overlap=overlap, warehouse_code=code)
+            return walk_orders(self._api, mark, now=now, overlap=overlap, warehouses=warehouses)
         if stream is Stream.RETURNS:
-            return walk_returns(self._api, mark, now=now, overlap=overlap, warehouse_code=code)
-        raise NotSupported(f"{self.title} has no stream {stream}")
+            read = partial(read_returns, self._api, warehouses=warehouses)
+            return walk_reverse_orders(self._api, mark, now=now, overlap=overlap, read=read)
+        asked = partial(cancellations.read_cancellations, self._api, warehouses=warehouses)
+        return walk_reverse_orders(
+            self._api, mark, now=now, overlap=overlap, read=asked, request_type=cancellations.CANCEL
+        )
+
+    async def _settlements(self, mark: Mark) -> AsyncIterator[Page]:
+        """Without the finance permission one page that is empty and closes nothing: the mark stays for the day on which it is given."""
+        started = self.context.clock.now()
+        try:
+            async for page in walk_settlements(self._api, mark, now=self.context.wire.now()):
+                self._notes.pop("finance", None)
+                yield page
+        except Rejected as refused:
+            if refused.reject is not RejectClass.NOT_SUPPORTED:
+                raise
+            self._notes["finance"] = "the app may not read finance (InsufficientPermission); settlements are missing"
+            yield Page((), started, skipped=(self._notes["finance"],))
+
+    # -- orders
 
     async def orders_by_id(self, ids: Sequence[str]) -> OrdersById:
         """Headers one by one (there is no batch for them), items 50 orders a call."""
@@ -176,7 +247,8 @@ class Lazada(Channel):
             else:
                 headers.append(header)
         skipped: list[str] = []
-        found = await read_orders(self._api, headers, warehouse_code=self._settings.warehouse_code, skipped=skipped)
+        warehouses = await self._warehouses()
+        found = await read_orders(self._api, headers, warehouses=warehouses, skipped=skipped)
         if skipped and not found:
             raise Temporary("; ".join(skipped))
         return OrdersById(tuple(found), tuple(gone), started)
@@ -185,24 +257,28 @@ class Lazada(Channel):
 
     async def listings(self) -> AsyncIterator[tuple[RemoteListing, ...]]:
         """All SKUs that are not deleted, 50 products a page."""
+        self._known_warehouses = None
+        warehouses = await self._warehouses()
         async for skus in self._product_pages():
-            yield tuple(listing_of(sku) for sku in skus)
+            yield tuple(listing_of(sku, warehouses) for sku in skus)
 
     async def levels(self, targets: Sequence[TargetKey]) -> tuple[ShownLevel, ...]:
         """Few products are read one by one, many by walking the list."""
         started = self.context.clock.now()
+        if not targets:
+            return ()
         found = await self._read_skus([target.remote_key for target in targets])
         return tuple(level_of(target, found.get(target.remote_key), started) for target in targets)
 
     def level_batches(self, wants: Sequence[Want]) -> list[tuple[Want, ...]]:
-        size = self._settings.skus_per_push
-        return [tuple(wants[start : start + size]) for start in range(0, len(wants), size)]
+        return batches(wants, skus_max=self._settings.skus_per_push)
 
     async def set_levels(self, batch: Sequence[Want]) -> tuple[LevelAnswer, ...]:
         """One absolute update for the batch; `push.py` says what happens to a partly refused one."""
-        return await Push(self._api, self._names_of).run(batch)
+        return await Push(self._api, self._names_of, self.levels).run(batch)
 
     async def _product_pages(self) -> AsyncIterator[tuple[Sku, ...]]:
+        warehouses = await self._warehouses()
         seen: set[str] = set()
         for offset in range(0, PRODUCTS_OFFSET_MAX + 1, PRODUCTS_PAGE_SIZE_MAX):
             products, total = await self._api.products_get(offset=offset)
@@ -211,7 +287,7 @@ class Lazada(Channel):
             skus = [
                 sku
                 for product in products
-                for sku in skus_of(product, warehouse_code=self._settings.warehouse_code)
+                for sku in skus_of(product, warehouses=warehouses)
                 if sku.remote_key not in seen
             ]
             seen.update(sku.remote_key for sku in skus)
@@ -229,6 +305,7 @@ class Lazada(Channel):
             async for skus in self._product_pages():
                 found.update((sku.remote_key, sku) for sku in skus if sku.remote_key in keys)
             return found
+        warehouses = await self._warehouses()
         for item_id in item_ids:
             try:
                 product, _ = await self._api.product_item_get(item_id)
@@ -236,7 +313,7 @@ class Lazada(Channel):
                 if refused.reject is not RejectClass.UNKNOWN_LISTING:
                     raise
                 continue
-            skus = tuple(skus_of(product, warehouse_code=self._settings.warehouse_code))
+            skus = tuple(skus_of(product, warehouses=warehouses))
             self._learn_names(skus)
             found.update((sku.remote_key, sku) for sku in skus if sku.remote_key in keys)
         return found
@@ -259,23 +336,23 @@ class Lazada(Channel):
 
     async def prepare(self, request: ParcelRequest) -> Arrangement:
         """Decide between pack and ready-to-ship by a live read of the items."""
-        items = await booking.live_items(self._api, request.order_id, warehouse_code=self._settings.warehouse_code)
+        items = await booking.live_items(self._api, request.order_id, warehouses=await self._warehouses())
         return booking.next_step(request, items)
 
     async def arrange(self, arrangement: Arrangement) -> Arranged:
         """Send the prepared step, once, on a connection of its own."""
         send = booking.send_pack if arrangement.step == booking.STEP_PACK else booking.send_ready_to_ship
-        return await send(self._api, arrangement, warehouse_code=self._settings.warehouse_code)
+        return await send(self._api, arrangement, warehouses=await self._warehouses())
 
     async def parcels(self, order_ids: Sequence[str]) -> tuple[RemoteParcel, ...]:
         """All packages that the orders' items name now; a booking without an answer is settled by this."""
         rows = await read_items(self._api, list(dict.fromkeys(order_ids)))
-        code = self._settings.warehouse_code
+        warehouses = await self._warehouses()
         try:
             return tuple(
                 parcel
                 for order_id, items in rows.items()
-                for parcel in parcels_of(order_id, items_of(items, warehouse_code=code))
+                for parcel in parcels_of(order_id, items_of(items, warehouses=warehouses))
             )
         except Unrecognised as unreadable:
             raise Temporary(f"packages: {unreadable}") from None
@@ -289,3 +366,9 @@ class Lazada(Channel):
         if not content.startswith(b"%PDF-"):
             raise Temporary(f"package {parcel.remote_id}: the label is no PDF yet")
         return Label(content, "application/pdf")
+
+    # -- cancellations
+
+    async def answer_cancellation(self, order_id: str, cancellation_id: str, *, accept: bool, key: str) -> None:
+        """Read the request, then answer it once; `cancellations.py` says what each outcome means."""
+        await cancellations.answer(self._api, order_id, cancellation_id, accept=accept, key=key)

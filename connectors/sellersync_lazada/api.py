@@ -7,12 +7,11 @@ Two envelopes exist: read calls answer `{"code": "0", "data": ...}`, fulfilment 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Container, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
+from xml.sax.saxutils import escape
 
 import httpx
 
@@ -33,22 +32,20 @@ from sellersync.domain.errors import (
 from .auth import clock_was_off, signed_request
 from .codes import (
     CALL_LIMITS,
+    NO_PERMISSION,
+    OWN_REFUSALS,
     REJECTIONS,
-    ROW_BUSY,
-    ROW_DONE,
-    ROW_REFUSALS,
     SELLER_MUST_ACT,
     STOCK_REFUSALS,
     SWITCHED_OFF,
     TOKEN_DEAD,
     TRANSIENT,
 )
-from .values import first, mapping_of, rows_of, text, truth, whole
+from .envelope import Answer, ban_s, parse, refuse_result, result_data
+from .values import first, mapping_of, rows_of, text, whole
 
 if TYPE_CHECKING:
     from . import LazadaSettings
-
-T = TypeVar("T")
 
 ORDERS_PAGE_SIZE_MAX = 100
 ORDERS_OFFSET_MAX = 5000
@@ -58,33 +55,9 @@ PRODUCTS_OFFSET_MAX = 10_000
 STOCK_SKUS_MAX = 50
 STOCK_SKUS_ADVISED = 20
 RETURNS_PAGE_SIZE = 10  # the documented default; the largest legal size is not documented
+FINANCE_PAGE_SIZE_MAX = 500
+FINANCE_SPAN_DAYS_MAX = 180
 SWITCHED_OFF_WAIT = timedelta(hours=1)
-CALL_LIMIT_WAIT_S = 3.0
-BAN_WAIT_S_MIN = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A parsed envelope: `body` is the whole JSON object."""
-
-    body: Mapping[str, Any]
-    reply: Reply
-
-    @property
-    def code(self) -> str:
-        return text(self.body.get("code"))
-
-    @property
-    def message(self) -> str:
-        return text(self.body.get("message"))
-
-    @property
-    def data(self) -> Any:
-        return self.body.get("data")
-
-    @property
-    def result(self) -> Mapping[str, Any]:
-        return mapping_of(self.body.get("result"), where="result")
 
 
 class LazadaApi:
@@ -99,6 +72,18 @@ class LazadaApi:
     async def seller_get(self) -> Mapping[str, Any]:
         """`/seller/get`: seller_id, name, status, verified."""
         return mapping_of((await self._read("GET", "/seller/get", {})).data, where="/seller/get data")
+
+    async def warehouse_get(self) -> list[Mapping[str, Any]]:
+        """`/seller/warehouse/get`: code, name, defaultAddress, status; more than one row makes a multi-warehouse seller.
+
+        Raises `Rejected` when the platform does not tell, also for want of a permission: orders must go on without it.
+        """
+        path = "/seller/warehouse/get"
+        answer = await self._read("GET", path, {"addressTypes": '["warehouse"]'}, accept=OWN_REFUSALS)
+        if answer.code != "0":
+            raise Rejected(path, self._context.wire.redact(answer.message) or "no reason given", code=answer.code)
+        refuse_result(answer.result, path)
+        return rows_of(answer.result.get("module"), where=f"{path} module")
 
     # -- orders
 
@@ -155,15 +140,16 @@ class LazadaApi:
         data = mapping_of(answer.data, where="/product/item/get data")
         return (data["item"] if isinstance(data.get("item"), dict) else data), answer.reply
 
-    async def sellable_update(self, skus: Sequence[tuple[str, str, int]]) -> Answer:
-        """`/product/stock/sellable/update` for (item id, sku id, sellable quantity) rows; absolute, no echo per SKU.
+    async def sellable_update(self, skus: Sequence[tuple[str, str, Mapping[str, int]]]) -> Answer:
+        """`/product/stock/sellable/update` for (item id, sku id, warehouse code -> sellable quantity) rows; absolute, no echo per SKU.
 
-        Gives the answer for success and for every code in `STOCK_REFUSALS`; raises for all others.
+        The only code "" stands for the form of sellers with one warehouse, which must not use the other. Gives the answer for success
+        and for every code in `STOCK_REFUSALS`; raises for all others.
         """
         assert len(skus) <= STOCK_SKUS_MAX
         rows = "".join(
-            f"<Sku><ItemId>{item}</ItemId><SkuId>{sku}</SkuId><SellableQuantity>{quantity}</SellableQuantity></Sku>"
-            for item, sku, quantity in skus
+            f"<Sku><ItemId>{item}</ItemId><SkuId>{sku}</SkuId>{_quantities(numbers)}</Sku>"
+            for item, sku, numbers in skus
         )
         payload = f"<Request><Product><Skus>{rows}</Skus></Product></Request>"
         return await self._write(
@@ -196,7 +182,7 @@ class LazadaApi:
         request = {"doc_type": "PDF", "print_item_list": True, "packages": [{"package_id": package_id}]}
         path = "/order/package/document/get"
         answer = await self._read("POST", path, {"getDocumentReq": _json(request)})
-        return text(_result_data(answer, path).get("pdf_url"))
+        return text(result_data(answer, path).get("pdf_url"))
 
     async def download(self, url: str) -> bytes:
         """Fetch a label link without credentials. The link is a secret for its ten minutes and stays out of every error."""
@@ -212,29 +198,73 @@ class LazadaApi:
 
         return await self._context.wire.read(lambda now: httpx.Request("GET", absolute), check, what="label download")
 
-    # -- returns
+    # -- cancellations and returns
 
     async def reverse_orders(
-        self, *, modified_from_ms: int, modified_to_ms: int, page_no: int
+        self, *, modified_from_ms: int, modified_to_ms: int, page_no: int, request_type: str = ""
     ) -> tuple[list[Mapping[str, Any]], int, Reply]:
         """`/reverse/getreverseordersforseller` by modification time; gives rows, the total and the reply."""
-        path = "/reverse/getreverseordersforseller"
-        parameters = {
+        bounds = {
             "page_no": str(page_no),
             "page_size": str(RETURNS_PAGE_SIZE),
             "ReverseOrderLineModifiedTimeRangeStart": str(modified_from_ms),
             "ReverseOrderLineModifiedTimeRangeEnd": str(modified_to_ms),
         }
-        answer = await self._read("GET", path, parameters)
-        _refuse_result(answer.result, path)
+        return await self._reverse_orders(
+            bounds | ({"request_type_list": _json([request_type])} if request_type else {})
+        )
+
+    async def reverse_order(self, reverse_order_id: str) -> Mapping[str, Any] | None:
+        """One reverse order by its id; `None` when the platform does not show it."""
+        rows, _, _ = await self._reverse_orders(
+            {"page_no": "1", "page_size": str(RETURNS_PAGE_SIZE), "reverse_order_id": reverse_order_id}
+        )
+        return next((row for row in rows if text(row.get("reverse_order_id")) == reverse_order_id), None)
+
+    async def cancel_decide(self, reverse_order_id: str, *, agree: bool, reference: str) -> Answer:
+        """`/order/reverse/cancel/seller/decide`: the seller's answer to a buyer's request; a GET that changes state."""
+        business = {"reverse_order_id": reverse_order_id, "agree_cancel": "true" if agree else "false"}
+        return await self._write(
+            "/order/reverse/cancel/seller/decide", business, method="GET", reference=reference, fresh=True
+        )
+
+    async def _reverse_orders(self, business: Mapping[str, str]) -> tuple[list[Mapping[str, Any]], int, Reply]:
+        path = "/reverse/getreverseordersforseller"
+        answer = await self._read("GET", path, business)
+        refuse_result(answer.result, path)
         total = whole(answer.result.get("total") or 0, where="total")
         return rows_of(answer.result.get("items"), where="items"), total, answer.reply
 
+    # -- finance
+
+    async def transaction_details(
+        self, *, first_day: date, last_day: date, offset: int
+    ) -> tuple[list[Mapping[str, Any]], Reply]:
+        """`/finance/transaction/details/get`, 500 rows a page. In which zone the days are meant, and whether the last one belongs to
+        them, is not documented. Raises `Rejected` NOT_SUPPORTED when the app lacks the finance permission."""
+        assert (last_day - first_day).days < FINANCE_SPAN_DAYS_MAX
+        path = "/finance/transaction/details/get"
+        parameters = {
+            "start_time": first_day.isoformat(),
+            "end_time": last_day.isoformat(),
+            "trans_type": "-1",  # as the reference's sample; its meaning is not documented
+            "limit": str(FINANCE_PAGE_SIZE_MAX),
+            "offset": str(offset),
+        }
+        answer = await self._read("GET", path, parameters, accept=NO_PERMISSION)
+        if answer.code != "0":
+            raise Rejected(path, "the app may not read finance", RejectClass.NOT_SUPPORTED, code=answer.code)
+        if not isinstance(answer.data, list):
+            raise Unrecognised(f"{path}: a list of bookings was expected", repr(answer.data))
+        return rows_of(answer.data, where=f"{path} data"), answer.reply
+
     # -- inside
 
-    async def _read(self, method: str, path: str, business: Mapping[str, str]) -> Answer:
+    async def _read(
+        self, method: str, path: str, business: Mapping[str, str], *, accept: Container[str] = ()
+    ) -> Answer:
         async def call(token: Token) -> Answer:
-            make, check = self._errand(method, path, business, token, read=True, accept=frozenset())
+            make, check = self._errand(method, path, business, token, read=True, accept=accept)
             return await self._context.wire.read(make, check, what=path)
 
         return await with_token(self._context.tokens, call)
@@ -245,11 +275,12 @@ class LazadaApi:
         business: Mapping[str, str],
         *,
         reference: str,
-        accept: frozenset[str] = frozenset(),
+        method: str = "POST",
+        accept: Container[str] = (),
         fresh: bool = False,
     ) -> Answer:
         async def call(token: Token) -> Answer:
-            make, check = self._errand("POST", path, business, token, read=False, accept=accept)
+            make, check = self._errand(method, path, business, token, read=False, accept=accept)
             return await self._context.wire.write(make, check, what=path, reference=reference, fresh=fresh)
 
         return await with_token(self._context.tokens, call)
@@ -267,7 +298,7 @@ class LazadaApi:
         try:
             if not text(answer.result.get("success")):
                 raise Unrecognised("the answer does not say whether it succeeded", f"keys {sorted(answer.result)}")
-            return rows(_result_data(answer, path))
+            return rows(result_data(answer, path))
         except Unrecognised as unreadable:
             raise Uncertain(reference, f"{path}: unreadable answer: {unreadable}") from None
 
@@ -279,7 +310,7 @@ class LazadaApi:
         token: Token,
         *,
         read: bool,
-        accept: frozenset[str],
+        accept: Container[str],
     ) -> tuple[Callable[[datetime], httpx.Request], Callable[[Reply], Answer]]:
         settings = self._settings
         signed_at: list[datetime] = []
@@ -298,7 +329,7 @@ class LazadaApi:
             )
 
         def check(reply: Reply) -> Answer:
-            answer = _parse(reply, path, read=read)
+            answer = parse(reply, path, read=read)
             if answer.code == "0" or answer.code in accept:
                 return answer
             if answer.code == "IncompleteSignature" and clock_was_off(signed_at[-1], reply):
@@ -316,7 +347,7 @@ class LazadaApi:
         if code in SELLER_MUST_ACT:
             return AuthNeeded(f"Lazada refuses {path} ({code})", todo=SELLER_MUST_ACT[code])
         if code in CALL_LIMITS:
-            return self._context.wire.rate_limited(f"{path}: {code}", _ban_s(why))
+            return self._context.wire.rate_limited(f"{path}: {code}", ban_s(why))
         if code == SWITCHED_OFF:
             until = self._context.clock.now() + SWITCHED_OFF_WAIT
             return RateLimited(f"{path}: switched off during a campaign", until=until)
@@ -339,42 +370,16 @@ def _package_rows(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return rows_of(data.get("packages"), where="packages")
 
 
+def _quantities(numbers: Mapping[str, int]) -> str:
+    if set(numbers) == {""}:
+        return f"<SellableQuantity>{numbers['']}</SellableQuantity>"
+    inventories = "".join(
+        f"<MultiWarehouseInventory><WarehouseCode>{escape(code)}</WarehouseCode>"
+        f"<SellableQuantity>{quantity}</SellableQuantity></MultiWarehouseInventory>"
+        for code, quantity in numbers.items()
+    )
+    return f"<MultiWarehouseInventories>{inventories}</MultiWarehouseInventories>"
+
+
 def _json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
-
-
-def _parse(reply: Reply, path: str, *, read: bool) -> Answer:
-    """The envelope of an answer. A read without one (blocked, cut, empty) is `Temporary`, a write `Unrecognised`."""
-    try:
-        return Answer(mapping_of(reply.json(), where=path), reply)
-    except Unrecognised as unreadable:
-        if read:
-            raise Temporary(f"{path}: {unreadable.what}, no answer of the platform's") from None
-        raise
-
-
-def _ban_s(message: str) -> float:
-    """How long a throttle lasts: "this ban will last 3 seconds" when it says so."""
-    found = re.search(r"last (\d+) second", message)
-    return max(float(found.group(1)), BAN_WAIT_S_MIN) if found else CALL_LIMIT_WAIT_S
-
-
-def _result_data(answer: Answer, path: str) -> Mapping[str, Any]:
-    _refuse_result(answer.result, path)
-    return mapping_of(answer.result.get("data"), where=f"{path} result.data")
-
-
-def _refuse_result(result: Mapping[str, Any], path: str) -> None:
-    """`success: false` means that the whole call failed; both spellings of its code are documented."""
-    if truth(result.get("success")):
-        return
-    code = text(first(result, "error_code", "errorCode"))
-    why = text(first(result, "error_msg", "errorMsg")) or "no reason given"
-    raise row_refusal(path, code, why, retry=False)
-
-
-def row_refusal(item: str, code: str, why: str, *, retry: bool) -> SellersyncError:
-    """The error for a refused row of a fulfilment call (`item_err_code`, `msg`, `retry`): this row was certainly not done."""
-    if code in ROW_BUSY or (retry and code not in ROW_DONE):
-        return Temporary(f"{item}: {why} [{code}]")
-    return Rejected(item, why, ROW_REFUSALS.get(code, RejectClass.OTHER), code=code)

@@ -16,20 +16,22 @@ from sellersync.domain.errors import RejectClass, Rejected, SellersyncError, Tem
 from sellersync.domain.orders import UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 
-from .api import LazadaApi, row_refusal
+from .api import LazadaApi
 from .codes import ROW_DONE
+from .envelope import row_refusal
 from .mapping import PACKABLE, PACKED, Item, items_of, parcels_of
 from .values import text, truth
+from .warehouses import Warehouses
 
 STEP_PACK = "pack"
 STEP_READY_TO_SHIP = "ready_to_ship"
 MUST_WAIT = frozenset({"unpaid"})
 
 
-async def live_items(api: LazadaApi, order_id: str, *, warehouse_code: str) -> tuple[Item, ...]:
+async def live_items(api: LazadaApi, order_id: str, *, warehouses: Warehouses) -> tuple[Item, ...]:
     """The order's units as the platform shows them now. Raises `Rejected` UNKNOWN_ORDER, `Temporary`."""
     try:
-        return items_of(await api.order_items_get(order_id), warehouse_code=warehouse_code)
+        return items_of(await api.order_items_get(order_id), warehouses=warehouses)
     except Unrecognised as unreadable:
         raise Temporary(f"order {order_id}: {unreadable}") from None
 
@@ -77,7 +79,9 @@ def _wanted(request: ParcelRequest, items: Sequence[Item]) -> list[Item]:
 
 
 def _pack(request: ParcelRequest, items: Sequence[Item]) -> Arrangement:
-    payload = {"order_id": request.order_id, "items": {item.item_id: item.line_key for item in items}}
+    """A package leaves from one warehouse (700029); the units of another wait for a package of their own."""
+    together = [item for item in items if item.location == items[0].location]
+    payload = {"order_id": request.order_id, "items": {item.item_id: item.line_key for item in together}}
     return Arrangement(request, STEP_PACK, payload)
 
 
@@ -94,7 +98,7 @@ def _ready_to_ship(request: ParcelRequest, packed: Sequence[Item]) -> Arrangemen
     return Arrangement(request, STEP_READY_TO_SHIP, payload)
 
 
-async def send_pack(api: LazadaApi, arrangement: Arrangement, *, warehouse_code: str) -> Arranged:
+async def send_pack(api: LazadaApi, arrangement: Arrangement, *, warehouses: Warehouses) -> Arranged:
     """Pack, once. Several packages may come of it (different shipping types): the first is returned, reading shows all."""
     payload, reference = arrangement.payload, arrangement.request.reference
     lines: Mapping[str, str] = payload["items"]
@@ -116,10 +120,10 @@ async def send_pack(api: LazadaApi, arrangement: Arrangement, *, warehouse_code:
             courier=text(packed[0].get("shipment_provider")),
         )
         return Arranged(parcel, more=True)
-    return await _after_refusal(api, arrangement, rows, warehouse_code=warehouse_code)
+    return await _after_refusal(api, arrangement, rows, warehouses=warehouses)
 
 
-async def send_ready_to_ship(api: LazadaApi, arrangement: Arrangement, *, warehouse_code: str) -> Arranged:
+async def send_ready_to_ship(api: LazadaApi, arrangement: Arrangement, *, warehouses: Warehouses) -> Arranged:
     """Ready-to-ship for one package, once: the courier is called, the waybill is the one from packing."""
     payload, reference = arrangement.payload, arrangement.request.reference
     rows = await api.ready_to_ship(payload["package_id"], reference=reference)
@@ -135,11 +139,11 @@ async def send_ready_to_ship(api: LazadaApi, arrangement: Arrangement, *, wareho
             courier=payload["courier"],
         )
         return Arranged(_kept(parcel, arrangement.request.parcel))
-    return await _after_refusal(api, arrangement, mine, warehouse_code=warehouse_code)
+    return await _after_refusal(api, arrangement, mine, warehouses=warehouses)
 
 
 async def _after_refusal(
-    api: LazadaApi, arrangement: Arrangement, rows: Sequence[Mapping[str, Any]], *, warehouse_code: str
+    api: LazadaApi, arrangement: Arrangement, rows: Sequence[Mapping[str, Any]], *, warehouses: Warehouses
 ) -> Arranged:
     """No row succeeded. Where the state forbade the step, reading tells whether it had been done before."""
     request = arrangement.request
@@ -149,7 +153,7 @@ async def _after_refusal(
     if not any(text(row.get("item_err_code")) in ROW_DONE for row in rows):
         raise refusal
     try:
-        items = await live_items(api, request.order_id, warehouse_code=warehouse_code)
+        items = await live_items(api, request.order_id, warehouses=warehouses)
     except (Temporary, Rejected) as failure:
         raise Uncertain(request.reference, f"{arrangement.step} was refused and reading failed: {failure}") from None
     mine = [item for item in items if item.item_id in arrangement.payload["items"]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from sellersync.domain.errors import RejectClass
 
@@ -25,6 +25,7 @@ CALL_LIMITS = frozenset(
 TRANSIENT = frozenset({"513", "6", "1000", "506", "ServiceTimeout"})
 """The platform is unwell; on a write nobody knows how far it came."""
 SWITCHED_OFF = "998"  # during a mega campaign
+NO_PERMISSION = frozenset({"InsufficientPermission"})
 REJECTIONS: Mapping[str, RejectClass] = {
     "MissingParameter": RejectClass.BAD_DATA,
     "14": RejectClass.BAD_DATA,
@@ -83,3 +84,14 @@ ROW_REFUSALS: Mapping[str, RejectClass] = {
     "600002": RejectClass.CANCELLED,
 }
 """`item_err_code` of a pack or ready-to-ship row."""
+
+
+class _OwnRefusals(Container[str]):
+    """Codes that are one call's own matter: all but those that say that the platform, the token or the app as a whole is in trouble."""
+
+    def __contains__(self, code: object) -> bool:
+        general = TOKEN_DEAD | CALL_LIMITS | TRANSIENT | {SWITCHED_OFF} | set(SELLER_MUST_ACT)
+        return code in NO_PERMISSION or (code != "" and code not in general)
+
+
+OWN_REFUSALS = _OwnRefusals()

@@ -17,6 +17,7 @@ from sellersync.domain.orders import Buyer, Excluded, Order, OrderLine, OrderSta
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 
 from .values import first, mapping_of, moment, moment_or_none, text, truth, whole
+from .warehouses import Warehouses
 
 WireRow = Mapping[str, Any]
 
@@ -123,18 +124,18 @@ def remote_key(row: WireRow) -> str:
     return f"{product}:{sku}"
 
 
-def items_of(rows: Sequence[WireRow], *, warehouse_code: str, problems: list[str] | None = None) -> tuple[Item, ...]:
+def items_of(rows: Sequence[WireRow], *, warehouses: Warehouses, problems: list[str] | None = None) -> tuple[Item, ...]:
     """All units of one order. What cannot be read is told in `problems`. Raises `Unrecognised` for a row without its id."""
     problems = [] if problems is None else problems
     own = [remote_key(row) for row in rows]
     keys = {text(row.get("sku_id")): key for row, key in zip(rows, own, strict=True) if not key.startswith(":")}
     return tuple(
-        _item(row, keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key, warehouse_code, problems)
+        _item(row, keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key, warehouses, problems)
         for row, key in zip(rows, own, strict=True)
     )
 
 
-def _item(row: WireRow, key: str, warehouse_code: str, problems: list[str]) -> Item:
+def _item(row: WireRow, key: str, warehouses: Warehouses, problems: list[str]) -> Item:
     item_id = text(row.get("order_item_id"))
     if not item_id:
         raise Unrecognised("an item row without order_item_id", f"keys {sorted(row)}")
@@ -146,8 +147,7 @@ def _item(row: WireRow, key: str, warehouse_code: str, problems: list[str]) -> I
         problems.append(f"item {item_id}: unknown status {status!r}")
     price = read.money(row, "item_price")
     ours = _ours(row, read)
-    location = text(row.get("warehouse_code"))
-    location = "" if not ours or location.lower() in ("", warehouse_code.lower()) else location
+    location = warehouses.location_of(text(row.get("warehouse_code"))) if ours else ""
     line_key = f"{key.partition(':')[2] or text(row.get('sku'))}@{'?' if price is None else price}"
     variation = text(row.get("variation"))
     return Item(
@@ -229,7 +229,7 @@ class _Reader:
 # -------------------------------------------------------------------------------------------------------------------------- orders
 
 
-def order_from(header: WireRow, rows: Sequence[WireRow], *, warehouse_code: str) -> Order:
+def order_from(header: WireRow, rows: Sequence[WireRow], *, warehouses: Warehouses) -> Order:
     """One order from its header (`/orders/get`, `/order/get`) and its item rows.
 
     Raises `Unrecognised` where the id, the times or the ids of the units cannot be read; everything else becomes a problem.
@@ -239,7 +239,7 @@ def order_from(header: WireRow, rows: Sequence[WireRow], *, warehouse_code: str)
         raise Unrecognised("an order without its id", f"keys {sorted(header)}")
     problems: list[str] = []
     read = _Reader(f"order {order_id}", problems)
-    items = items_of(rows, warehouse_code=warehouse_code, problems=problems)
+    items = items_of(rows, warehouses=warehouses, problems=problems)
     if not items:
         raise Unrecognised(f"order {order_id} without item rows", "")
     _check_count(header, items, problems)

@@ -13,6 +13,7 @@ from sellersync.domain.money import rupiah_or_none
 
 from .codes import STOCK_REFUSALS
 from .values import first, mapping_of, rows_of, text, whole
+from .warehouses import Warehouses
 
 WireRow = Mapping[str, Any]
 
@@ -25,7 +26,8 @@ def split_key(remote_key: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True, slots=True)
 class Sku:
-    """One SKU of a product with its stock. `shown` is what buyers can take, `held_aside` what campaigns lock beside it."""
+    """One SKU of a product with its stock. `shown` is what buyers can take at each location (one "" in a shop with one warehouse), empty
+    where it could not be read; `held_aside` what campaigns lock beside it."""
 
     remote_key: str
     seller_sku: str
@@ -34,12 +36,12 @@ class Sku:
     variation: str
     status: str
     price: int | None
-    shown: int | None
+    shown: Mapping[str, int]
     held_aside: int | None
     problem: str
 
 
-def skus_of(product: WireRow, *, warehouse_code: str) -> Iterator[Sku]:
+def skus_of(product: WireRow, *, warehouses: Warehouses) -> Iterator[Sku]:
     """The SKUs of one product of `/products/get` or `/product/item/get` (their key spellings differ). Deleted ones are left out.
 
     Raises `Unrecognised` for a product or a SKU without its id.
@@ -55,18 +57,18 @@ def skus_of(product: WireRow, *, warehouse_code: str) -> Iterator[Sku]:
         if not text(first(row, "SkuId", "skuId", "sku_id")):
             raise Unrecognised(f"product {item_id}: a SKU without its id", f"keys {sorted(row)}")
         if status != "deleted":
-            yield _sku(row, item_id, title, status if active else "inactive", warehouse_code)
+            yield _sku(row, item_id, title, status if active else "inactive", warehouses)
 
 
-def _sku(row: WireRow, item_id: str, title: str, status: str, warehouse_code: str) -> Sku:
+def _sku(row: WireRow, item_id: str, title: str, status: str, warehouses: Warehouses) -> Sku:
     problems: list[str] = []
     sku_id = text(first(row, "SkuId", "skuId", "sku_id"))
-    shown: int | None = None
+    shown: Mapping[str, int] = {}
     held: int | None = None
     price: int | None = None
     try:
         price = rupiah_or_none(row.get("price"), where=f"SKU {sku_id} price")
-        shown = _shown(row, sku_id, warehouse_code)
+        shown = _shown(row, sku_id, warehouses)
         held = _held_aside(row)
     except Unrecognised as unreadable:
         problems.append(str(unreadable))
@@ -85,16 +87,28 @@ def _sku(row: WireRow, item_id: str, title: str, status: str, warehouse_code: st
     )
 
 
-def _shown(row: WireRow, sku_id: str, warehouse_code: str) -> int:
-    """The sellable number. `quantity` is not used: in another call of the platform the same word means the total."""
-    warehouses = rows_of(row.get("multiWarehouseInventories"), where=f"SKU {sku_id} multiWarehouseInventories")
-    if len(warehouses) > 1:
+def _shown(row: WireRow, sku_id: str, warehouses: Warehouses) -> Mapping[str, int]:
+    """The sellable number at each location. `quantity` is not used: in another call of the platform the same word means the total."""
+    inventories = rows_of(row.get("multiWarehouseInventories"), where=f"SKU {sku_id} multiWarehouseInventories")
+    if warehouses.several:
+        if not inventories:
+            raise Unrecognised(f"SKU {sku_id} shows no warehouse", "")
+        return {
+            warehouses.location_of(text(inventory.get("warehouseCode"))): _sellable(inventory, sku_id)
+            for inventory in inventories
+        }
+    if len(inventories) > 1:
         raise Unrecognised(
-            f"SKU {sku_id} keeps stock in several warehouses, which is not supported", str(len(warehouses))
+            f"SKU {sku_id} keeps stock in several warehouses, and the platform does not list them",
+            str(len(inventories)),
         )
-    if warehouses and warehouses[0].get("sellableQuantity") is not None:
-        return whole(warehouses[0]["sellableQuantity"], where=f"SKU {sku_id} sellableQuantity")
-    return whole(first(row, "Available", "available"), where=f"SKU {sku_id} Available")
+    if inventories and inventories[0].get("sellableQuantity") is not None:
+        return {"": _sellable(inventories[0], sku_id)}
+    return {"": whole(first(row, "Available", "available"), where=f"SKU {sku_id} Available")}
+
+
+def _sellable(inventory: WireRow, sku_id: str) -> int:
+    return whole(inventory.get("sellableQuantity"), where=f"SKU {sku_id} sellableQuantity")
 
 
 def _held_aside(row: WireRow) -> int:
@@ -103,26 +117,29 @@ def _held_aside(row: WireRow) -> int:
     return sum(whole(pot.get("sellableQuantity") or 0, where="channelInventories") for pot in pots)
 
 
-def listing_of(sku: Sku) -> RemoteListing:
-    """What a buyer sees; a listing is its own target."""
+def listing_of(sku: Sku, warehouses: Warehouses) -> RemoteListing:
+    """What a buyer sees; a listing is its own target, in a shop with several warehouses one for each of them."""
+    locations = sku.shown or (warehouses.codes if warehouses.several else ("",))
     return RemoteListing(
         key=sku.remote_key,
         seller_sku=sku.seller_sku,
         title=sku.title,
-        targets=(TargetKey(sku.remote_key),),
+        targets=tuple(TargetKey(sku.remote_key, location) for location in locations),
         active=sku.status == "active",
         variation=sku.variation,
         price=sku.price,
-        shown=sku.shown,
+        shown=sum(sku.shown.values()) if sku.shown else None,
         problem=sku.problem,
     )
 
 
 def level_of(target: TargetKey, sku: Sku | None, read_started_at: datetime) -> ShownLevel:
-    """The level of a target; `shown` is `None` where the platform does not know it (any more)."""
-    if sku is None or sku.shown is None:
+    """The level of a target; `shown` is `None` where the platform does not know it (any more). A campaign's units belong to the SKU and
+    not to a warehouse, so each of its locations tells all of them."""
+    shown = None if sku is None else sku.shown.get(target.location)
+    if sku is None or shown is None:
         return ShownLevel(target, None, read_started_at, held_aside=None)
-    return ShownLevel(target, sku.shown, read_started_at, held_aside=sku.held_aside)
+    return ShownLevel(target, shown, read_started_at, held_aside=sku.held_aside)
 
 
 # ---------------------------------------------------------------------------------------------------------------- refused updates

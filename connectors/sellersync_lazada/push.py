@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sellersync.connector.contract import LevelAnswer, PushOutcome, Want
+from sellersync.connector.contract import LevelAnswer, PushOutcome, ShownLevel, TargetKey, Want
 from sellersync.domain.errors import (
     AuthNeeded,
     RateLimited,
     RejectClass,
     Rejected,
+    SellersyncError,
     Temporary,
     Uncertain,
 )
@@ -27,46 +28,68 @@ from .mapping_stock import RefusedRow, refused_rows, reject_class, split_key
 PUSH_CALLS_MAX = 12
 NamesOf = Callable[[Sequence[Want]], Awaitable[Mapping[str, frozenset[str]]]]
 """Gives for each remote key the names under which the platform may speak of it (seller SKU, shop SKU, SKU id)."""
+ReadLevels = Callable[[Sequence[TargetKey]], Awaitable[Sequence[ShownLevel]]]
+OneSku = tuple[Want, ...]
+"""All wants of one SKU: one, or one for each of its warehouses."""
+
+
+def by_sku(wants: Sequence[Want]) -> list[OneSku]:
+    """Wants grouped by their SKU, in the order of the first want of each: one update carries all warehouses of a SKU."""
+    groups: dict[str, list[Want]] = {}
+    for want in wants:
+        groups.setdefault(want.target.remote_key, []).append(want)
+    return [tuple(group) for group in groups.values()]
+
+
+def batches(wants: Sequence[Want], *, skus_max: int) -> list[tuple[Want, ...]]:
+    """Cut wants into calls of at most `skus_max` SKUs; the warehouses of a SKU are never parted."""
+    skus = by_sku(wants)
+    return [
+        tuple(want for sku in skus[start : start + skus_max] for want in sku) for start in range(0, len(skus), skus_max)
+    ]
 
 
 @dataclass(slots=True)
 class Push:
-    """One batch on its way. `answers` fills by remote key."""
+    """One batch on its way. `answers` fills by target."""
 
     api: LazadaApi
     names_of: NamesOf
+    read_levels: ReadLevels
     calls: int = 0
-    answers: dict[str, LevelAnswer] = field(default_factory=dict)
+    answers: dict[TargetKey, LevelAnswer] = field(default_factory=dict)
 
     async def run(self, batch: Sequence[Want]) -> tuple[LevelAnswer, ...]:
         """Send the batch; one answer per want, in the same order."""
         sendable = []
-        for want in batch:
-            if split_key(want.target.remote_key) is None or want.target.location:
-                self._reject(want, RejectClass.BAD_DATA, "not a key of this channel: <item_id>:<sku_id> was expected")
-            elif want.level < 0:
-                self._reject(want, RejectClass.BAD_DATA, "a level below zero")
+        for sku in by_sku(batch):
+            if split_key(sku[0].target.remote_key) is None:
+                self._reject(sku, RejectClass.BAD_DATA, "not a key of this channel: <item_id>:<sku_id> was expected")
+            elif any(want.level < 0 for want in sku):
+                self._reject(sku, RejectClass.BAD_DATA, "a level below zero")
+            elif len(sku) > 1 and any(not want.target.location for want in sku):
+                self._reject(sku, RejectClass.LOCATION, "numbers with and without a warehouse for one SKU")
             else:
-                sendable.append(want)
+                sendable.append(sku)
         if sendable:
             await self._send(sendable)
-        return tuple(self.answers[want.target.remote_key] for want in batch)
+        return tuple(self.answers[want.target] for want in batch)
 
-    async def _send(self, wants: Sequence[Want]) -> None:
+    async def _send(self, skus: Sequence[OneSku]) -> None:
+        wants = [want for sku in skus for want in sku]
         if self.calls >= PUSH_CALLS_MAX:
             self._unclear(wants, f"not settled within {PUSH_CALLS_MAX} calls")
             return
         self.calls += 1
         first_call = self.calls == 1
-        skus = [(*_parts(want), want.level) for want in wants]
+        rows = [(*_parts(sku), {want.target.location: want.level for want in sku}) for sku in skus]
         try:
-            answer = await self.api.sellable_update(skus)
+            answer = await self.api.sellable_update(rows)
         except Uncertain as lost:
             self._unclear(wants, lost.why)
             return
         except Rejected as refused:
-            for want in wants:
-                self._reject(want, refused.reject, f"{refused.why} [{refused.code}]")
+            self._reject(wants, refused.reject, f"{refused.why} [{refused.code}]")
             return
         except (Temporary, RateLimited, AuthNeeded) as failure:
             if first_call:
@@ -75,48 +98,68 @@ class Push:
             return
         if answer.code == "0":
             for want in wants:
-                self.answers[want.target.remote_key] = LevelAnswer(want.target, PushOutcome.APPLIED, shown=want.level)
+                self._applied(want)
             return
-        await self._after_refusal(wants, answer.code, answer.message, refused_rows(answer.body))
+        await self._after_refusal(skus, answer.code, answer.message, refused_rows(answer.body))
 
-    async def _after_refusal(self, wants: Sequence[Want], code: str, message: str, rows: Sequence[RefusedRow]) -> None:
-        if len(wants) == 1:
+    async def _after_refusal(self, skus: Sequence[OneSku], code: str, message: str, rows: Sequence[RefusedRow]) -> None:
+        if len(skus) == 1:
             row = rows[0] if rows else RefusedRow(frozenset(), code, message)
-            self._settle_row(wants[0], row, code)
+            await self._settle_sku(skus[0], row, code)
             return
-        names = await self.names_of(wants) if rows else {}
+        names = await self.names_of([sku[0] for sku in skus]) if rows else {}
         rest = []
-        for want in wants:
-            mine = names.get(want.target.remote_key, frozenset()) | {_parts(want)[1]}
+        for sku in skus:
+            mine = names.get(sku[0].target.remote_key, frozenset()) | {_parts(sku)[1]}
             named = next((row for row in rows if row.names & mine), None)
             if named is None:
-                rest.append(want)
+                rest.append(sku)
             else:
-                self._settle_row(want, named, code)
-        if len(rest) == len(wants):
+                await self._settle_sku(sku, named, code)
+        if len(rest) == len(skus):
             middle = len(rest) // 2
             await self._send(rest[:middle])
             await self._send(rest[middle:])
         elif rest:
             await self._send(rest)
 
-    def _settle_row(self, want: Want, row: RefusedRow, summary: str) -> None:
+    async def _settle_sku(self, sku: OneSku, row: RefusedRow, summary: str) -> None:
         if row.code in TRANSIENT or row.code in ROW_BUSY or row.code == "901":
-            self._unclear([want], f"{row.message} [{row.code}]")
+            self._unclear(sku, f"{row.message} [{row.code}]")
             return
         code = row.code or summary
-        self._reject(want, reject_class(code, row.message), f"{row.message} [{code}]")
+        reject, why = reject_class(code, row.message), f"{row.message} [{code}]"
+        if len(sku) == 1:
+            self._reject(sku, reject, why)
+        else:
+            await self._tell_warehouses_apart(sku, reject, why)
 
-    def _reject(self, want: Want, reject: RejectClass, why: str) -> None:
-        answer = LevelAnswer(want.target, PushOutcome.REJECTED, reject=reject, why=why)
-        self.answers[want.target.remote_key] = answer
+    async def _tell_warehouses_apart(self, sku: OneSku, reject: RejectClass, why: str) -> None:
+        """A refusal names a SKU, not its warehouses, and some of them may have been set (unconfirmed): reading tells."""
+        try:
+            levels = await self.read_levels([want.target for want in sku])
+        except SellersyncError as failure:
+            self._unclear(sku, f"{why}; reading back failed: {failure}")
+            return
+        for want, level in zip(sku, levels, strict=True):
+            if level.shown == want.level:
+                self._applied(want)
+            else:
+                self._reject([want], reject, why)
+
+    def _applied(self, want: Want) -> None:
+        self.answers[want.target] = LevelAnswer(want.target, PushOutcome.APPLIED, shown=want.level)
+
+    def _reject(self, wants: Sequence[Want], reject: RejectClass, why: str) -> None:
+        for want in wants:
+            self.answers[want.target] = LevelAnswer(want.target, PushOutcome.REJECTED, reject=reject, why=why)
 
     def _unclear(self, wants: Sequence[Want], why: str) -> None:
         for want in wants:
-            self.answers[want.target.remote_key] = LevelAnswer(want.target, PushOutcome.UNCLEAR, why=why)
+            self.answers[want.target] = LevelAnswer(want.target, PushOutcome.UNCLEAR, why=why)
 
 
-def _parts(want: Want) -> tuple[str, str]:
-    parts = split_key(want.target.remote_key)
+def _parts(sku: OneSku) -> tuple[str, str]:
+    parts = split_key(sku[0].target.remote_key)
     assert parts is not None
     return parts

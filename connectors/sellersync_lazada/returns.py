@@ -1,30 +1,21 @@
-"""Returns: walking them by modification time, and reading one.
-
-The platform pages returns by number, in an order that it does not document: a page that shifts while being read shows as a total that
-changes, and the window is read again.
-"""
+"""Returns: what a reverse order says about units that a buyer wants to give back."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sellersync.connector.contract import Mark, Page
-from sellersync.domain.errors import CapExceeded, Temporary, Unrecognised
+from sellersync.domain.errors import Unrecognised
 from sellersync.domain.returns import RemoteReturn, ReturnState
-from sellersync.domain.times import from_epoch_ms, to_epoch_ms
+from sellersync.domain.times import from_epoch_ms
 
-from .api import RETURNS_PAGE_SIZE, LazadaApi
-from .mapping import Item, items_of
+from .api import LazadaApi
+from .mapping import Item
+from .reverse import units_of
 from .values import first, rows_of, text, truth, whole
-from .walk import WINDOW_MAX, read_items
+from .warehouses import Warehouses
 
 WireRow = Mapping[str, Any]
-
-CLOCK_MARGIN = timedelta(days=1)  # the range needs an end; ours lies safely behind the platform's present
-RETURN_PAGES_MAX = 1_000
-RETURN_RESTARTS_MAX = 5
 
 RETURN_STATES: Mapping[str, ReturnState] = {
     "REQUEST_INITIATE": ReturnState.REQUESTED,
@@ -44,57 +35,16 @@ RETURN_STATES: Mapping[str, ReturnState] = {
 """`reverse_status` -> state (values seen in another connector; their meaning is read from the names, unconfirmed)."""
 
 
-async def walk_returns(
-    api: LazadaApi, mark: Mark, *, now: datetime, overlap: timedelta, warehouse_code: str
-) -> AsyncIterator[Page]:
-    """All returns changed since `mark`, window by window. A window is one page of rows, however many calls it took: an unfinished
-    one is simply read again."""
-    closed = mark.at
-    while True:
-        start = closed - overlap
-        bound = start + WINDOW_MAX if now - start > WINDOW_MAX else None
-        page = await _window(api, start, bound, now, warehouse_code)
-        yield page
-        assert page.closes is not None
-        closed = page.closes
-        if bound is None or closed < bound:
-            return
-
-
-async def _window(api: LazadaApi, start: datetime, bound: datetime | None, now: datetime, warehouse_code: str) -> Page:
-    for _ in range(RETURN_RESTARTS_MAX):
-        rows: dict[str, WireRow] = {}
-        first_total: int | None = None
-        for page_no in range(1, RETURN_PAGES_MAX + 1):
-            found, total, reply = await api.reverse_orders(
-                modified_from_ms=to_epoch_ms(start),
-                modified_to_ms=to_epoch_ms(bound or now + CLOCK_MARGIN),
-                page_no=page_no,
-            )
-            if first_total is None:
-                first_total, opened = total, reply
-            rows.update((text(row.get("reverse_order_id")), row) for row in found)
-            if total != first_total or not found or page_no * RETURNS_PAGE_SIZE >= total:
-                break
-        else:
-            raise CapExceeded(f"a window of returns did not end within {RETURN_PAGES_MAX} pages")
-        if total == first_total and len(rows) >= total:
-            skipped: list[str] = []
-            returns = await _read(api, list(rows.values()), warehouse_code, skipped)
-            closes = min(bound or opened.provider_now, opened.provider_now)
-            return Page(tuple(returns), opened.started_at, closes=closes, skipped=tuple(skipped))
-    raise Temporary("the list of returns changes faster than it can be read")
-
-
-async def _read(api: LazadaApi, rows: Sequence[WireRow], warehouse_code: str, skipped: list[str]) -> list[RemoteReturn]:
+async def read_returns(
+    api: LazadaApi, rows: Sequence[WireRow], skipped: list[str], *, warehouses: Warehouses
+) -> list[RemoteReturn]:
+    """The returns among these reverse orders; what cannot be read is told in `skipped`."""
     wanted = [row for row in rows if text(row.get("request_type")).upper() != "CANCEL"]
-    order_ids = dict.fromkeys(text(row.get("trade_order_id")) for row in wanted)
-    items = await read_items(api, [order_id for order_id in order_ids if order_id.isdigit()])
+    units = await units_of(api, wanted, warehouses, skipped)
     returns: list[RemoteReturn] = []
     for row in wanted:
         try:
-            units = items_of(items.get(text(row.get("trade_order_id")), []), warehouse_code=warehouse_code)
-            returns.extend(returns_of(row, {unit.item_id: unit for unit in units}))
+            returns.extend(returns_of(row, units.get(text(row.get("trade_order_id")), {})))
         except Unrecognised as unreadable:
             skipped.append(f"return {text(row.get('reverse_order_id')) or '?'}: {unreadable}")
     return returns

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, tzinfo
 from random import Random
 from typing import Any
 
 from .sandbox_market import LazadaMarket
+from .sandbox_replies import JAKARTA
 from .sandbox_state import CANCELLABLE, Booking, Item, Reverse, SimOrder
 
 ASKED = "REQUEST_INITIATE"
@@ -26,6 +28,8 @@ class LazadaAfterSales(LazadaMarket):
         self.reverses: list[Reverse] = []
         self._requests: dict[str, list[Reverse]] = {}  # order id -> its requests to cancel
         self.books: list[Booking] = []
+        self.finance_allowed = True
+        """False: the app lacks the finance permission."""
 
     def _open_reverse(self, order_id: str, items: Sequence[Item], request_type: str, status: str) -> Reverse:
         self._counter += 1
@@ -121,32 +125,43 @@ class LazadaAfterSales(LazadaMarket):
 
     # -- finance
 
-    def settle(self, order_id: str) -> int:
-        """The platform books what it pays out for the units of an order that were not cancelled; gives the net in whole rupiah."""
+    def settle_order(self, order_id: str) -> None:
+        """The platform books what it pays out for the units of an order that were not cancelled."""
         with self.lock:
-            order = self.orders[order_id]
-            live = [item for item in order.items if item.status != "canceled"]
-            rows = [self.book(order_id, "8", "Shipping Fee (Paid By Customer)", 9_000)]
-            for item in live:
-                rows.append(self.book(order_id, "13", "Item Price Credit", item.price, item=item))
-                rows.append(self.book(order_id, "16", "Commission", -item.price // 20, item=item))
-                rows.append(self.book(order_id, "3", "Payment Fee", -item.price // 50, item=item))
-            return sum(row.amount for row in rows)
+            self.book(order_id, "8", "Shipping Fee (Paid By Customer)", 9_000)
+            for item in self.orders[order_id].items:
+                if item.status != "canceled":
+                    self.book(order_id, "13", "Item Price Credit", item.price, item=item)
+                    self.book(order_id, "16", "Commission", -item.price // 20, item=item)
+                    self.book(order_id, "3", "Payment Fee", -item.price // 50, item=item)
 
-    def reverse_settlement(self, order_id: str, *, unit: int = 0) -> int:
-        """The platform takes back what it booked for one unit that was refunded later; gives the change of the net."""
+    def correct_settlement(self, order_id: str, amount: int) -> None:
+        """A booking more for a settled order: it belongs to the settlement of its own day."""
         with self.lock:
-            item = self.orders[order_id].items[unit]
-            rows = [
-                self.book(order_id, "14", "Reversal Item Price", -item.price, item=item),
-                self.book(order_id, "15", "Reversal Commission", item.price // 20, item=item),
-            ]
-            return sum(row.amount for row in rows)
+            fee = ("15", "Reversal Commission") if amount > 0 else ("14", "Reversal Item Price")
+            self.book(order_id, *fee, amount, item=self.orders[order_id].items[0])
 
-    def book(self, order_id: str, fee_type: str, fee_name: str, amount: int, *, item: Item | None = None) -> Booking:
+    def book(self, order_id: str, fee_type: str, fee_name: str, amount: int, *, item: Item | None = None) -> None:
         """One row of the books, now; `order_id` "" for what belongs to no order."""
         with self.lock:
             self._counter += 1
-            row = Booking(90_000_000 + self._counter, self.clock(), order_id, item, fee_type, fee_name, amount)
-            self.books.append(row)
-            return row
+            self.books.append(
+                Booking(90_000_000 + self._counter, self.clock(), order_id, item, fee_type, fee_name, amount)
+            )
+
+    def settlements(self) -> Mapping[str, tuple[str, int]]:
+        """Order and day, as the connector names a settlement -> (order id, net)."""
+        with self.lock:
+            result: dict[str, tuple[str, int]] = {}
+            for row in self.books:
+                if row.order_id:
+                    key = f"{row.order_id}:{self.booked_day(row).isoformat()}"
+                    result[key] = (row.order_id, result.get(key, ("", 0))[1] + row.amount)
+            return result
+
+    def booked_day(self, row: Booking) -> date:
+        """The day under which a booking is shown."""
+        return datetime.fromtimestamp(row.booked_at, self.zone("finance_date_zone")).date()
+
+    def zone(self, switch: str) -> tzinfo:
+        return JAKARTA if self.switches[switch] == "wib" else UTC

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from .sandbox_aftersales import LazadaAfterSales
-from .sandbox_replies import JAKARTA, number, refuse, required
+from .sandbox_replies import number, refuse, required
 from .sandbox_state import Booking
 
 Parameters = Mapping[str, str]
@@ -15,11 +15,10 @@ Parameters = Mapping[str, str]
 LIMIT_MAX = 500
 SPAN_DAYS_MAX = 180
 OFFSET_MAX = 1_000_000
-ZONES = {"wib": JAKARTA, "utc": UTC}
 
 
 def transaction_details(sim: LazadaAfterSales, parameters: Parameters) -> Any:
-    if sim.switches["finance_permission"] == "no":
+    if not sim.finance_allowed:
         raise refuse("InsufficientPermission", "App does not have permission to access this api", kind="ISV")
     start, end = (_day(parameters, name) for name in ("start_time", "end_time"))
     if end < start or end - start >= timedelta(days=SPAN_DAYS_MAX):
@@ -28,7 +27,7 @@ def transaction_details(sim: LazadaAfterSales, parameters: Parameters) -> Any:
     offset = number(parameters, "offset", 0, low=0, high=OFFSET_MAX, code="14")
     if sim.switches["finance_end"] == "exclusive":
         end -= timedelta(days=1)
-    zone = ZONES[str(sim.switches["finance_zone"])]
+    zone = sim.zone("finance_zone")
     seen_from = sim.clock() - sim.switches["finance_late_s"]
     rows = [
         row
@@ -54,7 +53,7 @@ def _day(parameters: Parameters, name: str) -> date:
 
 
 def _row(sim: LazadaAfterSales, row: Booking) -> dict[str, str]:
-    day = datetime.fromtimestamp(row.booked_at, ZONES[str(sim.switches["finance_date_zone"])]).date()
+    day = sim.booked_day(row)
     item = row.item
     return {
         "transaction_date": day.isoformat() if sim.switches["finance_dates"] == "iso" else f"{day:%d %b %Y}",

@@ -33,7 +33,6 @@ SWITCHES: Mapping[str, Sequence[Any]] = {
     "direct_cancel_reverse": ("no", "yes"),  # a cancellation that nobody had to answer has a reverse order, too
     "warehouses": (1, 2),  # a kind of shop, not a doubt: numbers are kept for one warehouse or for each of two
     "multi_form": ("listed", "whole"),  # an update may name some of a SKU's warehouses, or must name them all
-    "finance_permission": ("yes", "no"),  # the app may read finance
     "finance_zone": ("wib", "utc"),  # how the date-only bounds of the finance call are read
     "finance_date_zone": ("wib", "utc"),  # in which zone a booking's transaction_date is written
     "finance_dates": ("iso", "words"),  # 2026-11-20 or 20 Nov 2026

@@ -20,6 +20,7 @@ from sellersync.domain.times import from_epoch_s
 from .api import ORDER_ITEMS_BATCH_MAX, ORDERS_OFFSET_MAX, ORDERS_PAGE_SIZE_MAX, LazadaApi
 from .mapping import order_from
 from .values import moment, request_time, text
+from .warehouses import Warehouses
 
 WireRow = Mapping[str, Any]
 
@@ -54,7 +55,7 @@ def resumed(progress: str) -> Window | None:
 
 
 async def walk_orders(
-    api: LazadaApi, mark: Mark, *, now: datetime, overlap: timedelta, warehouse_code: str
+    api: LazadaApi, mark: Mark, *, now: datetime, overlap: timedelta, warehouses: Warehouses
 ) -> AsyncIterator[Page]:
     """All orders changed since `mark`, window by window, oldest first. `now` is the platform's clock as far as it is known."""
     window = resumed(mark.progress)
@@ -64,7 +65,7 @@ async def walk_orders(
             start = closed - overlap
             window = Window(start, start + WINDOW_MAX if now - start > WINDOW_MAX else None)
         bound = window.before
-        async for page in _walk_window(api, window, warehouse_code):
+        async for page in _walk_window(api, window, warehouses):
             yield page
             closed = page.closes or closed
         if bound is None or closed < bound:
@@ -72,7 +73,7 @@ async def walk_orders(
         window = None
 
 
-async def _walk_window(api: LazadaApi, window: Window, warehouse_code: str) -> AsyncIterator[Page]:
+async def _walk_window(api: LazadaApi, window: Window, warehouses: Warehouses) -> AsyncIterator[Page]:
     for _ in range(WINDOW_PAGES_MAX):
         rows, _total, reply = await api.orders_get(
             update_after=request_time(window.after),
@@ -85,7 +86,7 @@ async def _walk_window(api: LazadaApi, window: Window, warehouse_code: str) -> A
         timed = list(_timed(rows, skipped))
         fresh = _unseen(window, timed)
         finished = not _advance(window, timed, full=len(rows) == ORDERS_PAGE_SIZE_MAX)
-        orders = await read_orders(api, fresh, warehouse_code=warehouse_code, skipped=skipped)
+        orders = await read_orders(api, fresh, warehouses=warehouses, skipped=skipped)
         yield Page(
             rows=tuple(orders),
             read_started_at=reply.started_at,
@@ -149,7 +150,7 @@ def _advance(window: Window, timed: Sequence[tuple[WireRow, datetime]], *, full:
 
 
 async def read_orders(
-    api: LazadaApi, headers: Sequence[WireRow], *, warehouse_code: str, skipped: list[str]
+    api: LazadaApi, headers: Sequence[WireRow], *, warehouses: Warehouses, skipped: list[str]
 ) -> list[Order]:
     """Order headers -> full orders, the items read 50 orders at a time. What cannot be read is told in `skipped`."""
     by_id = {text(header.get("order_id")): header for header in headers}
@@ -160,7 +161,7 @@ async def read_orders(
     orders = []
     for order_id, header in by_id.items():
         try:
-            orders.append(order_from(header, items.get(order_id, []), warehouse_code=warehouse_code))
+            orders.append(order_from(header, items.get(order_id, []), warehouses=warehouses))
         except Unrecognised as unreadable:
             skipped.append(f"order {order_id}: {unreadable}")
     return orders

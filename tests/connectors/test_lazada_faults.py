@@ -40,6 +40,8 @@ def refusals(rig: LazadaRig) -> list[str]:
 def test_a_token_that_dies_mid_run_is_renewed_once_and_the_call_repeated_once() -> None:
     async def body(rig: LazadaRig) -> None:
         coffee = rig.sim.add_product("KOPI-250", "Kopi Gayo", price=75_000, stock=10)
+        assert await walk(rig) == 0
+        rig.requests.clear()
         rig.sim.place_order([(coffee.remote_key, 1)])
         rig.sim.kill_access_tokens()
         assert await walk(rig) == 1

@@ -15,11 +15,15 @@ from sellersync.domain.errors import RejectClass, Rejected, Temporary, Unrecogni
 from sellersync.domain.orders import Order, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.returns import ReturnState
-from sellersync_lazada.api import row_refusal
+from sellersync_lazada.envelope import row_refusal
 from sellersync_lazada.mapping import PARCEL_STATES, STAGES, items_of, order_from, parcels_of
 from sellersync_lazada.mapping_stock import listing_of, refused_rows, reject_class, skus_of
 from sellersync_lazada.returns import returns_of
 from sellersync_lazada.values import moment, request_time, truth, whole
+from sellersync_lazada.warehouses import Warehouses
+
+ONE = Warehouses("dropshipping")
+TWO = Warehouses("dropshipping", ("dropshipping", "ID1AB2C-WH-10002"))
 
 PAYLOADS = Path(sellersync_lazada.__file__).parent / "payloads"
 
@@ -32,7 +36,7 @@ def sample_order(*statuses: str, header: Mapping[str, Any] | None = None, **chan
     head = {**payload("orders_get")["data"]["orders"][0], "items_count": len(statuses), **(header or {})}
     first = payload("order_items_get")["data"][0]
     rows = [{**first, "order_item_id": 1000 + n, "status": status, **change} for n, status in enumerate(statuses)]
-    return order_from(head, rows, warehouse_code="dropshipping")
+    return order_from(head, rows, warehouses=ONE)
 
 
 def test_every_sample_tells_where_it_comes_from() -> None:
@@ -42,9 +46,7 @@ def test_every_sample_tells_where_it_comes_from() -> None:
 
 
 def test_the_documented_order() -> None:
-    order = order_from(
-        payload("orders_get")["data"]["orders"][0], payload("order_items_get")["data"], warehouse_code="dropshipping"
-    )
+    order = order_from(payload("orders_get")["data"]["orders"][0], payload("order_items_get")["data"], warehouses=ONE)
     assert order.remote_id == "1234567890123456"
     assert order.created_at == datetime(2026, 11, 20, 2, 14, 3, tzinfo=UTC)
     assert order.updated_at == datetime(2026, 11, 20, 2, 20, 41, tzinfo=UTC)
@@ -154,7 +156,7 @@ def test_one_sku_at_two_prices_is_two_lines() -> None:
     head = {**payload("orders_get")["data"]["orders"][0], "items_count": 2}
     first = payload("order_items_get")["data"][0]
     rows = [{**first, "order_item_id": n, "item_price": price} for n, price in ((1, 75_000), (2, "60000.00"))]
-    order = order_from(head, rows, warehouse_code="dropshipping")
+    order = order_from(head, rows, warehouses=ONE)
     assert [(line.key, line.unit_price) for line in order.lines] == [
         ("13000000001@75000", 75_000),
         ("13000000001@60000", 60_000),
@@ -197,8 +199,8 @@ def test_what_is_not_booked_by_us() -> None:
 
 def test_the_documented_product() -> None:
     product = payload("products_get")["data"]["products"][0]
-    (sku,) = skus_of(product, warehouse_code="dropshipping")
-    listing = listing_of(sku)
+    (sku,) = skus_of(product, warehouses=ONE)
+    listing = listing_of(sku, ONE)
     assert (listing.key, listing.seller_sku, listing.shown, listing.price) == (
         "7000000001:13000000001",
         "KOPI-GAYO-250",
@@ -212,16 +214,16 @@ def test_products_with_several_warehouses_are_reported_and_not_read() -> None:
     product = payload("products_get")["data"]["products"][0]
     stock = product["skus"][0]["multiWarehouseInventories"]
     product["skus"][0]["multiWarehouseInventories"] = stock * 2
-    (sku,) = skus_of(product, warehouse_code="dropshipping")
-    assert sku.shown is None
-    assert "several warehouses" in listing_of(sku).problem
+    (sku,) = skus_of(product, warehouses=ONE)
+    assert sku.shown == {}
+    assert "several warehouses" in listing_of(sku, ONE).problem
 
 
 def test_units_locked_in_campaigns_are_summed() -> None:
     product = payload("products_get")["data"]["products"][0]
     product["skus"][0]["channelInventories"] = [{"sellableQuantity": 3}, {"sellableQuantity": "4"}]
-    (sku,) = skus_of(product, warehouse_code="dropshipping")
-    assert (sku.shown, sku.held_aside) == (12, 7)
+    (sku,) = skus_of(product, warehouses=ONE)
+    assert (sku.shown, sku.held_aside) == ({"": 12}, 7)
 
 
 def test_the_documented_refusal_names_its_sku() -> None:
@@ -275,7 +277,7 @@ def test_rows_that_may_be_tried_again_are_temporary() -> None:
 
 def test_the_documented_return() -> None:
     (row,) = payload("reverse_orders")["result"]["items"]
-    units = {item.item_id: item for item in items_of(payload("order_items_get")["data"], warehouse_code="dropshipping")}
+    units = {item.item_id: item for item in items_of(payload("order_items_get")["data"], warehouses=ONE)}
     (seen,) = returns_of(row, units)
     assert (seen.remote_id, seen.order_id, seen.state) == ("880000000000101", "1234567890123456", ReturnState.REQUESTED)
     assert seen.refund_amount == 70_000
@@ -295,7 +297,7 @@ def test_the_documented_pack_row_becomes_the_parcel_that_reading_shows() -> None
         "package_id": packed["package_id"],
         "tracking_code": packed["tracking_number"],
     }
-    (parcel,) = parcels_of("1234567890123456", items_of([row], warehouse_code="dropshipping"))
+    (parcel,) = parcels_of("1234567890123456", items_of([row], warehouses=ONE))
     assert (parcel.remote_id, parcel.waybill, parcel.state) == (
         "FP001234567890123",
         "JNAP-0000000001",
