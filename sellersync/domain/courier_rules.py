@@ -205,11 +205,15 @@ def _within(value: int, least: int | None, most: int | None) -> bool:
 
 
 def _by_price(offer: Offer) -> tuple[object, ...]:
-    return offer.price, *_speed(offer), offer.company, offer.service, offer.account
+    return offer.price, *_speed(offer), *_names(offer)
 
 
 def _by_days(offer: Offer) -> tuple[object, ...]:
-    return *_speed(offer), offer.price, offer.company, offer.service, offer.account
+    return *_speed(offer), offer.price, *_names(offer)
+
+
+def _names(offer: Offer) -> tuple[object, ...]:
+    return offer.company, offer.service, offer.account, offer.name, offer.cod, offer.handovers
 
 
 def _speed(offer: Offer) -> tuple[bool, int, int]:
