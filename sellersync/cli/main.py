@@ -17,15 +17,21 @@ from sellersync.domain.errors import SellersyncError
 
 from . import (
     auth,
+    bins,
     booking,
     connectors,
     demo,
     differences,
+    labels,
     ledger,
     listings,
+    manifests,
     orders,
+    packing,
     parcels,
+    pick,
     report,
+    returns,
     run,
     status,
     stock,
@@ -52,10 +58,14 @@ app = typer.Typer(
 for module in (run, sync, status, report, demo):
     module.register(app)
 differences.register(stock.app)
+bins.register(stock.app)
 booking.register(parcels.app)
+for module in (labels, pick, packing, manifests):
+    module.register(parcels.app)
 for name, group in (
     ("orders", orders.app),
     ("parcels", parcels.app),
+    ("returns", returns.app),
     ("stock", stock.app),
     ("listings", listings.app),
     ("ledger", ledger.app),

@@ -49,11 +49,28 @@ def _difference(need: Need) -> str:
     return f"sellersync stock differences --channel {_channel(need)}"
 
 
+def _return_announced(need: Need) -> str:
+    """A return whose goods are on their way is received at the desk; before that somebody must answer it."""
+    coming = need.details.get("goods_come_back") and need.details.get("state") in ("approved", "coming_back", "arrived")
+    return f"sellersync returns receive {_q(need)}" if coming else _order(need)
+
+
+def _return_due(need: Need) -> str:
+    """What is here waits for a grade; what is not waits for the parcel."""
+    if not need.details.get("return"):
+        return _order(need)
+    return f"sellersync returns {'grade' if need.details.get('here') else 'receive'} {_q(need, 'return')}" + (
+        " GRADE" if need.details.get("here") else ""
+    )
+
+
 SETTLED: dict[str, Settled] = {
     "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "renewal_refused": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "authorisation_ending": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
-    "cancellation_pending": Settled(lambda need: f"sellersync orders show {_q(need)}"),
+    "cancellation_pending": Settled(
+        lambda need: f"sellersync orders cancellations --channel {_channel(need)}", "sellersync orders cancellations"
+    ),
     "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
     "booking_unsettled": Settled(
         lambda need: f"sellersync parcels settle {_q(need, 'order')} --booked WAYBILL", "sellersync parcels claims"
@@ -84,12 +101,15 @@ SETTLED: dict[str, Settled] = {
     "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
     "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
+    "kept_back": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "difference": Settled(_difference, "sellersync stock differences"),
     "uncounted": Settled(lambda need: f"sellersync stock count --from-channel {_channel(need)}"),
     "clock_offset": Settled(lambda need: "sellersync sync health"),
     "shop_note": Settled(lambda need: f"sellersync sync health --channel {_channel(need)}"),
-    "return_open": Settled(_order),
-    "return_due": Settled(_order),
+    "return_open": Settled(_return_announced, "sellersync returns list"),
+    "return_due": Settled(_return_due, "sellersync returns list"),
+    "settlements_unread": Settled(lambda need: f"sellersync sync settlements --channel {_channel(need)}"),
+    "settlement_unreadable": Settled(lambda need: f"sellersync sync settlements --channel {_channel(need)}"),
     "bug": Settled(lambda need: "sellersync status", "sellersync status"),
 }
 """Finding kind -> how it is settled, the most urgent kind first."""

@@ -181,7 +181,7 @@ FINDINGS: dict[str, FindingWords] = {
     "cancellation_pending": FindingWords(
         "Buyers ask to cancel",
         "Order {subject} on {channel}: {reason}",
-        "Accept or refuse it in the channel's seller centre; the command shows the order.",
+        "Accept or refuse it; the command shows the deadline, how far the parcel is, and how to answer.",
         "The order is not shipped meanwhile; after the deadline the channel decides without you.",
     ),
     "shortage": FindingWords(
@@ -353,6 +353,12 @@ FINDINGS: dict[str, FindingWords] = {
         "End the campaign or the reservation in the seller centre; then run the command.",
         "The channel may sell what is not there.",
     ),
+    "kept_back": FindingWords(
+        "Numbers that a channel does not let go down, kept back elsewhere",
+        "{channel}: {subject} shows {shown}, should show {level}; {units} more than the shelf can bear",
+        "End the campaign or the lock in the seller centre; then run the command.",
+        "Every other channel shows as many fewer, so that nothing is sold twice.",
+    ),
     "difference": FindingWords(
         "Numbers that differ from what they should be",
         "{channel}: {subject} shows {shown}, expected {expected}: {difference}",
@@ -380,14 +386,26 @@ FINDINGS: dict[str, FindingWords] = {
     "return_open": FindingWords(
         "Returns that wait for an answer or for goods",
         "Order {order} on {channel}: return {subject}, {return_state}, {reason}",
-        "Answer in the channel's seller centre; the command shows the order.",
+        "Answer in the channel's seller centre; once the goods are here, the command takes them in.",
         "After the deadline the channel decides without you.",
     ),
     "return_due": FindingWords(
-        "Goods that should come back",
+        "Goods that come back",
         "Order {order} on {channel}: {units} × {title}",
-        "Watch for the parcel and check the goods when it arrives; the command shows the order.",
-        "The units count as shipped until then and cannot be sold.",
+        "When the parcel is here, take it in, look at the goods and say what was found: sellable, damaged or lost.",
+        "The units cannot be sold until then.",
+    ),
+    "settlements_unread": FindingWords(
+        "Payouts that cannot be read",
+        "{channel}: {why}",
+        "It is tried again by itself; where a permission is missing, give it in the provider's console. The command tries at once.",
+        "What the channel paid out is not known here; orders and stock are not concerned.",
+    ),
+    "settlement_unreadable": FindingWords(
+        "Payouts that could not be understood",
+        "{channel}: {subject}",
+        "Compare with the channel's statement; the command reads again.",
+        "The sums of payouts may lack this one; orders and stock are not concerned.",
     ),
     "bug": FindingWords(
         "Faults of the program",

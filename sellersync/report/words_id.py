@@ -181,7 +181,7 @@ FINDINGS: dict[str, FindingWords] = {
     "cancellation_pending": FindingWords(
         "Pembeli minta batal",
         "Pesanan {subject} di {channel}: {reason}",
-        "Terima atau tolak di seller centre kanal itu; perintah ini menampilkan pesanannya.",
+        "Terima atau tolak; perintah ini menampilkan batas waktu, posisi paketnya, dan cara menjawab.",
         "Selama itu pesanan tidak dikirim; setelah batas waktu kanal memutuskan tanpa Anda.",
     ),
     "shortage": FindingWords(
@@ -354,6 +354,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Akhiri kampanye atau cadangan di seller centre; lalu jalankan perintah ini.",
         "Kanal dapat menjual yang tidak ada.",
     ),
+    "kept_back": FindingWords(
+        "Angka yang tidak bisa diturunkan, ditahan di kanal lain",
+        "{channel}: {subject} menampilkan {shown}, seharusnya {level}; {units} lebih banyak daripada isi rak",
+        "Akhiri kampanye atau kunciannya di seller centre; lalu jalankan perintah ini.",
+        "Semua kanal lain menampilkan sekian lebih sedikit, supaya tidak ada yang terjual dua kali.",
+    ),
     "difference": FindingWords(
         "Angka yang berbeda dari seharusnya",
         "{channel}: {subject} menampilkan {shown}, seharusnya {expected}: {difference}",
@@ -381,14 +387,26 @@ FINDINGS: dict[str, FindingWords] = {
     "return_open": FindingWords(
         "Pengembalian yang menunggu jawaban atau barang",
         "Pesanan {order} di {channel}: pengembalian {subject}, {return_state}, {reason}",
-        "Jawab di seller centre kanal itu; perintah ini menampilkan pesanannya.",
+        "Jawab di seller centre kanal itu; setelah barangnya tiba, perintah ini menerimanya.",
         "Setelah batas waktu kanal memutuskan tanpa Anda.",
     ),
     "return_due": FindingWords(
-        "Barang yang seharusnya kembali",
+        "Barang yang kembali",
         "Pesanan {order} di {channel}: {units} unit {title}",
-        "Tunggu paketnya dan periksa barangnya saat tiba; perintah ini menampilkan pesanannya.",
-        "Sampai itu barang dianggap terkirim dan tidak dapat dijual.",
+        "Setelah paketnya tiba, terima, periksa barangnya, lalu catat hasilnya: sellable, damaged atau lost.",
+        "Sampai itu barangnya tidak dapat dijual.",
+    ),
+    "settlements_unread": FindingWords(
+        "Pencairan dana yang tidak bisa dibaca",
+        "{channel}: {why}",
+        "Dicoba lagi dengan sendirinya; bila izinnya kurang, beri izin di konsol penyedia. Perintah ini mencoba sekarang juga.",
+        "Dana yang dicairkan kanal itu tidak diketahui di sini; pesanan dan stok tidak terpengaruh.",
+    ),
+    "settlement_unreadable": FindingWords(
+        "Pencairan dana yang tidak bisa dimengerti",
+        "{channel}: {subject}",
+        "Bandingkan dengan laporan kanal itu; perintah ini membaca ulang.",
+        "Jumlah pencairan mungkin kurang yang ini; pesanan dan stok tidak terpengaruh.",
     ),
     "bug": FindingWords(
         "Kesalahan program",

@@ -111,7 +111,8 @@ def receive_unexpected(session: Session, order_id: int, line_id: int, units: int
 
 
 def _require_posted(session: Session, case: _Case, *, now_ms: int, who: str) -> None:
-    if case.row.posted_rev or post_opening(session, case.work, case.line, case.row.id, case.row.quantity, now_ms=now_ms, who=who):  # fmt: skip
+    row = case.row
+    if row.posted_rev or post_opening(session, case.work, case.line, row.id, row.quantity, now_ms=now_ms, who=who):
         return
     raise BadInput(
         f"{case.name}: the listing {case.line.line.listing} stands for no SKU yet; map it first: sellersync listings unmapped"

@@ -158,7 +158,25 @@ def a_need(kind: str, subject: str = "S1", channel: str = "shopee", **details: o
             a_need("return_open", "R1", order="O9", state="arrived", goods_come_back=True, reason="rusak"),
             "Pesanan O9 di shopee: pengembalian R1, barang sudah tiba, rusak",
             "Order O9 on shopee: return R1, goods arrived, rusak",
+            "sellersync returns receive R1",
+        ),
+        (
+            a_need("return_open", "R1", order="O9", state="requested", goods_come_back=True, reason="rusak"),
+            "Pesanan O9 di shopee: pengembalian R1, menunggu jawaban Anda, rusak",
+            "Order O9 on shopee: return R1, waits for your answer, rusak",
             "sellersync orders show O9",
+        ),
+        (
+            a_need("return_due", "order 4 line 5", order="O9", units=2, title="Kopi", here=1, **{"return": "R3"}),
+            "Pesanan O9 di shopee: 2 unit Kopi",
+            "Order O9 on shopee: 2 × Kopi",
+            "sellersync returns grade R3 GRADE",
+        ),
+        (
+            a_need("return_due", "order 4 line 5", order="O9", units=2, title="Kopi", here=0, **{"return": "R3"}),
+            "Pesanan O9 di shopee: 2 unit Kopi",
+            "Order O9 on shopee: 2 × Kopi",
+            "sellersync returns receive R3",
         ),
         (
             a_need("difference", "9", shown=0, expected=None, **{"class": "edited_by_hand", "policy": "overwrite"}),
