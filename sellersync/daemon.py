@@ -23,21 +23,25 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from sellersync.app import App, build, process_name
+from sellersync.connector.contract import Stream
+from sellersync.desk.files import purge_files
 from sellersync.domain.errors import Held, SellersyncError
 from sellersync.jobs import (
     book_couriers,
     check_health,
     compare_stock,
+    fetch_labels,
     hand_back,
     pull_listings,
     pull_orders,
+    pull_settlements,
     push_stock,
     seal,
     track_parcels,
 )
 from sellersync.jobs.world import CourierAccount, Run, Shop
 from sellersync.settings import Settings
-from sellersync.store import reads, work
+from sellersync.store import labels, reads, work
 from sellersync.store.findings import close_finding, raise_finding
 from sellersync.store.instance import AlreadyRunning, Instance
 from sellersync.store.ledger import Session
@@ -53,6 +57,7 @@ START_SPREAD_S_MAX = 1.0
 MISFIRE_GRACE_S = 3_600
 PRUNE_S = 86_400.0
 HEALTH_S = 86_400.0
+LABELS_S = 60.0
 HEALTH_JITTER = 0.1
 RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
@@ -236,9 +241,21 @@ class Daemon:
                 book_couriers.JOB, shop, partial(book_couriers.run, self._world, shop), jobs.book_s, channel.jitter
             )
             self._add(track_parcels.JOB, shop, partial(self._track, shop), jobs.track_s, channel.jitter)
+            if fetch_labels.offers_labels(shop):
+                self._add(
+                    fetch_labels.JOB, shop, partial(fetch_labels.run, self._world, shop), LABELS_S, channel.jitter
+                )
             if shop.channel.capabilities.hands_back:
                 self._add(hand_back.JOB, shop, partial(hand_back.run, self._world, shop), jobs.book_s, channel.jitter)
             self._add(pull_listings.JOB, shop, partial(self._listings, shop), jobs.listings_s, channel.jitter)
+            if Stream.SETTLEMENTS in shop.channel.capabilities.streams:
+                self._add(
+                    pull_settlements.JOB,
+                    shop,
+                    partial(pull_settlements.run, self._world, shop),
+                    jobs.settlements_s,
+                    channel.jitter,
+                )
             self._add(
                 compare_stock.JOB,
                 shop,
@@ -325,6 +342,16 @@ class Daemon:
     async def _prune(self) -> None:
         before_ms = self._world.ledger.now_ms() - RUNS_KEPT_MS
         await self._world.ledger.write(partial(work.prune_runs, before_ms=before_ms), name="prune_runs")
+        await self._forget_labels()
+
+    async def _forget_labels(self) -> None:
+        """Labels hold names and addresses: what is no longer needed of them goes, in the ledger and in the desk's folder."""
+        settings, ledger = self._app.settings, self._world.ledger
+        kept_days = settings.desk.labels_kept_days
+        await ledger.write(
+            partial(labels.purge_labels, kept_days=kept_days, now_ms=ledger.now_ms()), name="labels_purge"
+        )
+        purge_files(settings.label_dir, kept_days=kept_days, now=self._world.clock.now())
 
     async def _keep_bug(self, job: str, channel_id: int, what: str) -> None:
         """A bug of ours is a finding until the next start: a person should know of it, whatever it broke."""

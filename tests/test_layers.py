@@ -21,11 +21,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sellersync.jobs": ("domain", "store", "connector", "settings"),
     "sellersync.forecast": ("domain", "store", "settings"),
     "sellersync.report": ("domain", "store", "settings", "forecast"),
+    "sellersync.desk": ("domain",),  # paper is made of values alone
     "sellersync.app": ("domain", "clock", "store", "connector", "settings", "jobs", "report"),
-    "sellersync.daemon": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "app"),
+    "sellersync.daemon": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "desk", "app"),
     "sellersync.web": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "app"),
     "sellersync.cli": (
         *("domain", "clock", "store", "connector", "settings", "jobs", "report", "app", "daemon", "web"),
+        "desk",
         "forecast",  # `sellersync reorder`
         "sandbox",  # `sellersync demo`
         "testing",  # `sellersync connectors certify|new`
@@ -57,6 +59,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "rich": ("sellersync.cli", "sellersync.report", "sellersync.sandbox"),
     "jinja2": ("sellersync.report",),
     "babel": ("sellersync.report",),
+    "reportlab": ("sellersync.desk",),
+    "pypdf": ("sellersync.desk",),
     "uvicorn": ("sellersync.sandbox", "sellersync.web"),
     "statsforecast": ("sellersync.forecast",),
     "numpy": ("sellersync.forecast",),
@@ -228,6 +232,8 @@ def test_the_judge_shares_no_code_with_the_judged() -> None:
         ("sellersync.connector.http", "def f():\n    from sellersync.store import ledger"),
         ("sellersync.connector.rate", "import httpx"),
         ("sellersync.jobs.pull_orders", "import httpx"),
+        ("sellersync.desk.label", "from sellersync.store import reads_desk"),
+        ("sellersync.cli.labels", "import pypdf"),
         ("sellersync.jobs.pull_orders", "from sqlalchemy import text"),
         ("sellersync.jobs.pull_orders", "from apscheduler.schedulers.asyncio import AsyncIOScheduler"),
         ("sellersync.jobs.pull_orders", "from ..app import App"),

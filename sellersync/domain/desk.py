@@ -127,12 +127,6 @@ def courier_key(courier: str) -> str:
     return _PLAIN.sub("-", courier.lower()).strip("-")
 
 
-def of_courier(courier: str, asked: str) -> bool:
-    """Is `courier` the one that a person asked for? "spx" finds "SPX Standard", and "spx standard" finds only that."""
-    own, wanted = courier_key(courier), courier_key(asked)
-    return own == wanted or own.startswith(f"{wanted}-")
-
-
 def to_pick(parcel: DeskParcel) -> bool:
     """May somebody fetch its goods now? Not while it may be cancelled, waits for something, or was packed already."""
     return (

@@ -100,8 +100,9 @@ class ChannelTable(Table):
         le=0.5,
         description="random share by which each interval is varied, so that channels do not march",
     )
-    warehouse: str | None = Field(
-        default=None, description="code of the warehouse that this channel sells from; without it the first one"
+    warehouse: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="code of the warehouse that this channel sells from, or a list of codes; without it the first one",
     )
     locations: dict[str, str] = Field(
         default={}, description="the channel's own location ids mapped to warehouse codes, where it has several"
@@ -123,6 +124,9 @@ class ChannelSettings(Table):
     push_s: float
     jitter: float
     warehouse: str
+    """Where its orders are taken from."""
+    more_warehouses: tuple[str, ...] = ()
+    """Those whose stock it shows besides."""
     locations: dict[str, str]
     first_walk_days: float | None
     connector: ConnectorSettings
@@ -183,6 +187,9 @@ class JobsSettings(Table):
     )
     listings_s: float = Field(
         default=21600.0, ge=0.2, le=86400, description="seconds between two readings of all listings"
+    )
+    settlements_s: float = Field(
+        default=21600.0, ge=1, le=604800, description="seconds between two readings of what the channels paid out"
     )
     held_reread_s: float = Field(
         default=60.0,
@@ -341,6 +348,11 @@ class Settings(Table):
     @property
     def report_dir(self) -> Path:
         return self.report.dir or self.ledger.state_dir / "reports"
+
+    @property
+    def label_dir(self) -> Path:
+        """Where labels, manifests and pick lists go unless a person says otherwise."""
+        return self.ledger.state_dir / "labels"
 
     def vault_key_bytes(self) -> bytes:
         """The 32 bytes behind `vault_key`."""

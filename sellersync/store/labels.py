@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -208,6 +209,14 @@ def _orders_in(session: Session, parcel_ids: Sequence[int]) -> dict[int, list[st
 def note_label_refused(session: Session, parcel_id: int, order: str, why: str, *, now_ms: int) -> None:
     """The channel will not give this label: a person must look in the seller centre."""
     raise_finding(session, REFUSED, str(parcel_id), now_ms=now_ms, details={"order": order, "why": why})
+
+
+def refused_labels(session: Session) -> dict[int, str]:
+    """Parcel id -> why its channel refuses the label."""
+    rows = session.execute(
+        text("SELECT subject, details FROM finding WHERE kind = :k AND closed_ms IS NULL"), {"k": REFUSED}
+    )
+    return {int(row.subject): str(json.loads(row.details).get("why") or "") for row in rows}
 
 
 def close_settled_refusals(session: Session, *, now_ms: int) -> None:

@@ -63,6 +63,11 @@ def note_packed(session: Session, parcel_id: int, contents: Mapping[str, int], *
     )
 
 
+def packed_by(session: Session, parcel_id: int) -> str:
+    """Who packed a parcel, "" when nobody did."""
+    return str(session.execute(text("SELECT packed_by FROM parcel WHERE id = :p"), {"p": parcel_id}).scalar_one())
+
+
 def contents_of(parcel: DeskParcel) -> dict[str, int]:
     """SKU code -> units in a parcel, bundles taken apart."""
     units: dict[str, int] = {}
