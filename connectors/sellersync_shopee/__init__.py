@@ -58,6 +58,7 @@ log = logging.getLogger(__name__)
 Reader = Callable[[Sequence[Mapping[str, Any]]], Awaitable[tuple[tuple[Row, ...], tuple[str, ...]]]]
 """Listed rows -> rows of the contract, and sentences about those that cannot be read."""
 HOLIDAY_PARTIAL = 1
+WAITS_FOR_ANSWER = "IN_CANCEL"
 STATES_TO_SHIP = (OrderState.READY, OrderState.BOOKED)
 
 
@@ -80,6 +81,11 @@ class Shopee(Channel):
         unsupported={
             "advance fulfilment": "bookings without an order are arranged by Shopee's own flow",
             "split orders": "parcels that were split in Seller Centre are booked one by one; splitting is not offered",
+            "partial requests": "a buyer's request to cancel a part of an order is answered in Seller Centre",
+            "deadline of a request": "Shopee does not tell until when a request to cancel must be answered",
+            "seller cancellation": "an order is cancelled in Seller Centre; its units come back here by themselves",
+            "return transport": "where a returned parcel travels is not read; a person receives it",
+            "late corrections": "a correction later than settlement_reread_days after the release is not seen",
             "disputes": "returns are answered in Seller Centre, because an answer moves money",
         },
     )
@@ -216,6 +222,8 @@ class Shopee(Channel):
         )
 
     async def answer_cancellation(self, order_id: str, cancellation_id: str, *, accept: bool, key: str) -> None:
+        """Shopee keeps no ids of requests: the order itself waits, and a lost answer is settled by its state."""
+        await self._check_answerable(order_id)
         await self.api.handle_buyer_cancellation(order_id, "ACCEPT" if accept else "REJECT")
 
     # -- inside
@@ -316,6 +324,19 @@ class Shopee(Channel):
         if rows[0].get("advance_package") or any(not line.ours for line in order.lines):
             raise Rejected(order_sn, order.meta.get("held", "shipped by Shopee"), RejectClass.NOT_OURS)
         return order, bool(rows[0].get("split_up"))
+
+    async def _check_answerable(self, order_sn: str) -> None:
+        """Only a request for the whole order can be answered by the API. Raises `Rejected`."""
+        rows, gone = await self._order_rows([order_sn])
+        if gone:
+            raise Rejected(order_sn, "Shopee does not know this order", RejectClass.UNKNOWN_ORDER)
+        status = text_of(rows[0].get("order_status"))
+        if status == WAITS_FOR_ANSWER:
+            return
+        if read_order(rows[0], await self._policy()).state is OrderState.CANCEL_REQUESTED:
+            why = "the buyer asks to cancel a part of the order: answer in Seller Centre"
+            raise Rejected(order_sn, why, RejectClass.NOT_SUPPORTED)
+        raise Rejected(order_sn, f"no request waits any more, the order is {status}", RejectClass.ALREADY_DONE)
 
     async def _shipped_parcel(self, arrangement: Arrangement) -> RemoteParcel:
         """The parcel of a call that was refused as done already: the refusal proves the booking, reading adds the rest."""
