@@ -113,6 +113,10 @@ class Tokopedia(Channel):
         unsupported={
             "self_shipment": "orders with your own courier: the waybill is entered in Seller Center",
             "webhooks": "polling is enough and needs no public address",
+            "seller cancellation": "its reasons depend on the order; cancel in Seller Center, the units come back here by themselves",
+            "returns": "they are answered in Seller Center, because an answer moves money",
+            "unsettled orders": "estimates; only what was settled is read",
+            "split and combine": "packages are split and combined in Seller Center and booked as they are then",
             "restock setting": "levels are absolute, so it does not matter",
         },
     )
