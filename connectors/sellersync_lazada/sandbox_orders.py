@@ -7,7 +7,7 @@ from typing import Any
 
 from .sandbox_market import LazadaMarket
 from .sandbox_replies import instant, json_parameter, number, refuse, required, time_text
-from .sandbox_state import WAREHOUSES, Item, SimOrder
+from .sandbox_state import DEFAULT_WAREHOUSE, Item, SimOrder
 
 Parameters = Mapping[str, str]
 
@@ -96,7 +96,7 @@ def header(sim: LazadaMarket, order: SimOrder, *, listed: bool = False) -> dict[
         "shipping_fee_discount_seller": 0,
         "shipping_fee_discount_platform": 3000,
         "payment_method": "COD" if order.cod else "BCA_VA",
-        "warehouse_code": order.items[0].place or WAREHOUSES[0] if order.items else WAREHOUSES[0],
+        "warehouse_code": (order.items[0].place if order.items else "") or DEFAULT_WAREHOUSE,
         "customer_first_name": "S***i",
         "customer_last_name": "",
         "address_shipping": {
@@ -153,7 +153,7 @@ def item_row(sim: LazadaMarket, order: SimOrder, item: Item, *, product_id: bool
         "is_fbl": 1 if extra.get("fbl") else 0,
         "delivery_option_sof": "1" if extra.get("own_fleet") else "0",
         "is_digital": 1 if extra.get("digital") else 0,
-        "warehouse_code": extra.get("warehouse_code") or item.place or WAREHOUSES[0],
+        "warehouse_code": extra.get("warehouse_code") or item.place or DEFAULT_WAREHOUSE,
         "sla_time_stamp": time_text(order.created_s + 2 * DAY_S, "iso"),
         "reason": item.reason,
         "reason_detail": "",

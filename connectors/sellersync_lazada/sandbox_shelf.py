@@ -8,7 +8,7 @@ from typing import Any
 
 from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, SoldOut
 
-from .sandbox_state import SWITCHES, WAREHOUSES, Item
+from .sandbox_state import DEFAULT_WAREHOUSE, SWITCHES, Item
 
 
 class LazadaShelf(MarketplaceSimulator):
@@ -26,12 +26,19 @@ class LazadaShelf(MarketplaceSimulator):
         switches: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(clock=clock, rng=rng, switches=switches)
-        self.warehouses: Sequence[str] = WAREHOUSES[: self.switches["warehouses"]]
+        self.warehouses = [DEFAULT_WAREHOUSE]
         self._products: dict[str, Product] = {}
         self._counter = 0
 
     def tick(self) -> None:
         """Let everything happen that is due by now."""
+
+    def add_warehouse(self) -> str:
+        """A further warehouse; gives its code. Call it before the first product: with two, every number belongs to a warehouse."""
+        if self._products:
+            raise ValueError("add warehouses before products")
+        self.warehouses.append(f"ID1AB2C-WH-{10_001 + len(self.warehouses)}")
+        return self.warehouses[-1]
 
     def add_product(
         self, seller_sku: str, title: str, *, price: int, stock: int, weight_g: int = 250, **extra: Any
@@ -43,8 +50,7 @@ class LazadaShelf(MarketplaceSimulator):
             self._counter += 1
             other = extra.get("variant_of", "")
             item_id = int(other.partition(":")[0]) if other else 7_000_000_000 + self._counter
-            places = self.places
-            shown = extra.pop("shown", None) or {place: stock if place == places[0] else 0 for place in places}
+            shown = extra.pop("shown", None) or {self.warehouses[0] if len(self.warehouses) > 1 else "": stock}
             product = Product(
                 remote_key=f"{item_id}:{13_000_000_000 + self._counter}",
                 seller_sku=seller_sku,
@@ -68,11 +74,6 @@ class LazadaShelf(MarketplaceSimulator):
 
     def product(self, remote_key: str) -> Product | None:
         return self._products.get(remote_key)
-
-    @property
-    def places(self) -> Sequence[str]:
-        """Under which names numbers are kept: "" in a shop with one warehouse."""
-        return self.warehouses if len(self.warehouses) > 1 else ("",)
 
     def shown(self, remote_key: str, location: str = "") -> int:
         """Without a location what buyers can take from all warehouses together."""

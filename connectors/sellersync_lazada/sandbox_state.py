@@ -31,8 +31,10 @@ SWITCHES: Mapping[str, Sequence[Any]] = {
     "window_days_max": (0, 15),  # server-side cap of an update window, 0: none
     "refusal_reason": ("optional", "required"),  # reason_code when a seller refuses a buyer's cancellation
     "direct_cancel_reverse": ("no", "yes"),  # a cancellation that nobody had to answer has a reverse order, too
-    "warehouses": (1, 2),  # a kind of shop, not a doubt: numbers are kept for one warehouse or for each of two
-    "multi_form": ("listed", "whole"),  # an update may name some of a SKU's warehouses, or must name them all
+    "multi_form": (
+        "listed",
+        "whole",
+    ),  # an update of a SKU names some of its warehouses, or must name all (add_warehouse)
     "finance_zone": ("wib", "utc"),  # how the date-only bounds of the finance call are read
     "finance_date_zone": ("wib", "utc"),  # in which zone a booking's transaction_date is written
     "finance_dates": ("iso", "words"),  # 2026-11-20 or 20 Nov 2026
@@ -45,8 +47,7 @@ SWITCHES: Mapping[str, Sequence[Any]] = {
 UNPAID_LIFE_S = 1800.0
 PACKABLE = ("pending", "repacked")
 CANCELLABLE = ("unpaid", "pending", "repacked", "packed", "ready_to_ship_pending", "ready_to_ship")
-WAREHOUSES = ("dropshipping", "ID1AB2C-WH-10002")
-"""Codes of the shop's warehouses; the first is the default one."""
+DEFAULT_WAREHOUSE = "dropshipping"
 COURIERS = (("J&T Express ID", "JNAP"), ("SiCepat", "SCPT"), ("Lazada Logistics ID", "LXAD"))
 
 

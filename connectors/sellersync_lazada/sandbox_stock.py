@@ -12,7 +12,7 @@ from sellersync.sandbox.kit import Product
 
 from .sandbox_market import LazadaMarket
 from .sandbox_replies import instant, json_parameter, number, refuse, required
-from .sandbox_state import WAREHOUSES
+from .sandbox_state import DEFAULT_WAREHOUSE
 
 Parameters = Mapping[str, str]
 
@@ -93,7 +93,7 @@ def _inventory(product: Product, place: str) -> dict[str, Any]:
     sellable = product.shown[place]
     withheld, occupied = product.extra["withhold"][place], product.extra["occupy"][place]
     return {
-        "warehouseCode": place or WAREHOUSES[0],
+        "warehouseCode": place or DEFAULT_WAREHOUSE,
         "totalQuantity": sellable + withheld + occupied,
         "sellableQuantity": sellable,
         "withholdQuantity": withheld,
