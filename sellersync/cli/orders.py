@@ -14,6 +14,7 @@ from sellersync.store import pages, reads_orders
 from sellersync.store.ledger import Session
 from sellersync.store.reads_orders import OrderHead, WholeOrder
 
+from . import returns
 from .out import as_json, rupiah, say, table, when
 from .state import state_of
 from .stock import channel_named
@@ -134,6 +135,9 @@ def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
         (row.parcel, row.attempt, row.reference, row.state, row.step, when(row.created, zone), row.detail)
         for row in order.claims
     ])  # fmt: skip
+    if order.returns:
+        say()
+        returns.tell(order.returns, zone, title="Returns")
     _section("Movements", ("when", "SKU", "units", "from", "to", "reason"), [
         (when(row.occurred, zone), row.sku, row.quantity, row.source, row.destination, row.reason) for row in order.movements
     ])  # fmt: skip

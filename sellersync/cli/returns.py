@@ -174,7 +174,14 @@ def _units(words: Sequence[str]) -> dict[str, int]:
 def _receive(ledger: Ledger, name: str, wanted: dict[str, int], warehouse: str | None) -> list[_Came]:
     def write(session: Session) -> list[_Came]:
         place = None if warehouse is None else find_warehouse(session, warehouse)
-        cases, orders = reads_returns.find_returns(session, name)
+        cases = reads_returns.find_returns(session, name)
+        orders = [] if cases else reads_orders.find_orders(session, name)
+        cases += [
+            case
+            for order in orders
+            for case in reads_returns.returns_of_order(session, order.id)
+            if case.state != DocumentState.WITHDRAWN
+        ]
         if len(orders) > 1:
             raise BadInput(
                 f"{name} names several orders; say which return it is: sellersync returns list, or which channel's order: "

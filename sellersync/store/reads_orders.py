@@ -16,6 +16,7 @@ from sellersync.domain.times import from_epoch_ms
 from .orders import BUYER_PURPOSE
 from .posting import unpack_units
 from .reads import at
+from .reads_returns import ReturnCase, returns_of_order
 from .reads_stock import MovementLine, order_movements
 from .vault import Vault
 
@@ -195,6 +196,7 @@ class WholeOrder:
     positions: tuple[PositionOfOrder, ...]
     parcels: tuple[ParcelOfOrder, ...]
     claims: tuple[ClaimOfOrder, ...]
+    returns: tuple[ReturnCase, ...]
     movements: tuple[MovementLine, ...]
     pushes: tuple[PushOfOrder, ...]
     findings: tuple[FindingOfOrder, ...]
@@ -233,6 +235,7 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
         positions=_positions(session, order_id),
         parcels=_parcels(session, order_id),
         claims=_claims(session, order_id),
+        returns=returns_of_order(session, order_id),
         movements=tuple(order_movements(session, order_id)),
         pushes=_pushes(session, order_id),
         findings=_findings(session, found["channel_id"], found["remote_id"]),

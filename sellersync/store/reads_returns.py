@@ -16,7 +16,6 @@ from sellersync.domain.returns import DocumentState, Grade
 from sellersync.domain.times import from_epoch_ms
 
 from .reads import at
-from .reads_orders import OrderHead, find_orders
 
 OWN_NAME = re.compile(r"([RD])(\d+)", re.IGNORECASE)
 NEVER_SHIPPED = "never shipped by this ledger"
@@ -127,12 +126,11 @@ def find_return(session: Session, name: str) -> ReturnCase:
     return found[0]
 
 
-def find_returns(session: Session, name: str) -> tuple[list[ReturnCase], list[OrderHead]]:
-    """What a person may hold in hand: a return's own name, the waybill on the parcel, the provider's return id, an order's id or
-    number. Answers the returns, and the orders where it names those instead or where no return is known."""
+def find_returns(session: Session, name: str) -> list[ReturnCase]:
+    """The returns that a person may mean: by a return's own name, the waybill on the parcel, or the provider's return id."""
     name = name.strip()
     if OWN_NAME.fullmatch(name) and (found := _named(session, name)):
-        return found, []
+        return found
     rows = session.execute(
         text(
             f"{_CASES} WHERE return_document.state <> 'withdrawn' AND (return_document.waybill = :n OR return_document.remote_id = :n "
@@ -142,11 +140,7 @@ def find_returns(session: Session, name: str) -> tuple[list[ReturnCase], list[Or
         ),
         {"n": name},
     ).all()
-    if rows:
-        return list(_cases(session, rows)), []
-    orders = find_orders(session, name)
-    cases = [case for order in orders for case in returns_of_order(session, order.id) if case.state != "withdrawn"]
-    return cases, orders
+    return list(_cases(session, rows))
 
 
 def _named(session: Session, name: str) -> list[ReturnCase]:

@@ -151,6 +151,15 @@ def test_nothing_is_graded_unasked(shop: Desk) -> None:
     assert stock(shop)[1] == 2
 
 
+def test_the_order_shows_its_returns_with_their_grades(shop: Desk) -> None:
+    shop.run("returns", "receive", "WB-1")
+    shop.run("returns", "grade", "R1", "damaged", "--yes")
+    out, _ = shop.run("orders", "show", "INV-902")
+    assert "Returns" in out
+    assert "2 damaged" in out
+    assert shop.json("orders", "show", "INV-902")[0]["returns"][0]["state"] == "graded"
+
+
 def test_a_replacement_order_is_noted(shop: Desk) -> None:
     shop.run("returns", "replace", "R1", "INV-901")
     assert "replaced by order INV-901" in shop.run("returns", "list")[0]
