@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from sellersync.sandbox.kit import Refusal
+from sellersync.sandbox.kit import Refusal, small_pdf
 
 from .sandbox_market import LazadaMarket
 from .sandbox_replies import failed_result, json_parameter
@@ -169,26 +169,3 @@ def download(sim: LazadaMarket, path: str, query: Mapping[str, str]) -> httpx.Re
         raise Refusal("AccessDenied", httpx.Response(403, text="<Error><Code>AccessDenied</Code></Error>"))
     lines = [f"{package_id} {sim.packages[package_id].waybill}" for package_id in ids]
     return httpx.Response(200, headers={"content-type": "application/pdf"}, content=small_pdf(lines))
-
-
-def small_pdf(lines: list[str]) -> bytes:
-    """A valid one-page PDF that says `lines`."""
-    text = " ".join(f"({line}) Tj 0 -14 Td" for line in lines)
-    stream = f"BT /F1 11 Tf 20 380 Td {text} ET".encode()
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 283 425] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    out, offsets = bytearray(b"%PDF-1.4\n"), []
-    for index, body in enumerate(objects, start=1):
-        offsets.append(len(out))
-        out += b"%d 0 obj\n%s\nendobj\n" % (index, body)
-    start = len(out)
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-    out += b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(objects) + 1, start)
-    return bytes(out)

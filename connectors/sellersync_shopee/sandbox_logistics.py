@@ -8,6 +8,8 @@ from typing import Any
 
 import httpx
 
+from sellersync.sandbox.kit import small_pdf
+
 from .sandbox_market import Market
 from .sandbox_shelf import SimOrder, SimPackage
 from .sandbox_wire import Query, ok, refuse, reply, restrict, rows, text
@@ -131,8 +133,7 @@ class LogisticsEndpoints(Market):
             if self.clock() < created + self.document_delay_s:
                 refuse("logistics.download_later", "The document is being made.")
             numbers.append(package.waybill)
-        content = b"%PDF-1.4\n% " + " ".join(numbers).encode() + b"\n%%EOF\n"
-        return httpx.Response(200, headers={"content-type": "application/pdf"}, content=content)
+        return httpx.Response(200, headers={"content-type": "application/pdf"}, content=small_pdf(numbers))
 
     def _for_each_document(self, body: Mapping[str, Any], act: Any) -> httpx.Response:
         results, warnings = [], []

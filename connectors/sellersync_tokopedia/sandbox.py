@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, Refusal
+from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, Refusal, small_pdf
 
 from . import sandbox_finance, sandbox_fulfilment, sandbox_orders, sandbox_products
 from .sandbox_call import Call, Json, Route, bad_parameter, refusal
@@ -189,8 +189,8 @@ class TokopediaSandbox(MarketplaceSimulator):
         package = self.world.packages.get(request.url.path.removeprefix("/labels/").removesuffix(".pdf"))
         if request.method != "GET" or package is None or int(request.url.params.get("expires", "0")) < self.now_s():
             raise Refusal("403", httpx.Response(403, text="<Error>AccessDenied</Error>"))
-        text = f"%PDF-1.4\n% label of package {package.id}, waybill {package.tracking}\n%%EOF\n"
-        return httpx.Response(200, headers={"content-type": "application/pdf"}, content=text.encode())
+        content = small_pdf([f"label of package {package.id}", f"waybill {package.tracking}"])
+        return httpx.Response(200, headers={"content-type": "application/pdf"}, content=content)
 
     # -- tokens
 
