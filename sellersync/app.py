@@ -151,6 +151,7 @@ def _register(session: Session, settings: Settings, ledger: Ledger) -> _Ids:
         work.set_locations(
             session, channels[slug], {remote: warehouses[code] for remote, code in channel.locations.items()}
         )
+        work.set_further_warehouses(session, channels[slug], [warehouses[code] for code in channel.more_warehouses])
         listings.resolve_locations(session, channels[slug], now_ms=now_ms)
     for slug, courier in settings.couriers.items():
         channels[slug] = work.ensure_channel(

@@ -18,6 +18,7 @@ from sellersync.jobs import (
     compare_stock,
     pull_listings,
     pull_orders,
+    pull_settlements,
     push_stock,
     seal,
     track_parcels,
@@ -40,6 +41,7 @@ class Job(StrEnum):
     TRACK = "track"
     LISTINGS = "listings"
     COMPARE = "compare"
+    SETTLEMENTS = "settlements"
     HEALTH = "health"
     SEAL = "seal"
     ALL = "all"
@@ -54,6 +56,7 @@ TRIPS: dict[Job, Trip] = {
     Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.COMPARE: lambda world, shop: compare_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.SETTLEMENTS: lambda world, shop: pull_settlements.run(world, shop, wait_s=TURN_S_MAX, force=True, replay=True),
     Job.HEALTH: lambda world, shop: check_health.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.LISTINGS: lambda world, shop: pull_listings.run(world, shop, wait_s=TURN_S_MAX, force=True),
 }
@@ -69,8 +72,8 @@ OUTCOME_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one trip on one channel did. `outcome` is "not yet" for pushes and comparisons before the channel's first pull is
-    complete."""
+    """What one trip on one channel did. `outcome` is "not yet" for pushes and comparisons before the channel's first pull is complete,
+    "none" where the channel has no settlements to show."""
 
     job: str
     channel: str
@@ -144,6 +147,8 @@ async def _pass(world: World, job: Job, accounts: Sequence[Account], done: Calla
 
 
 def _result(job: Job, shop: Account, run: Run | None) -> Result:
+    if run is None and job is Job.SETTLEMENTS:
+        return Result(job.value, shop.slug, "none", error="it does not tell what it paid out")
     if run is None:
         return Result(job.value, shop.slug, "not yet", error="its first pull of orders is not complete")
     return Result(job.value, shop.slug, run.outcome, dict(run.counts), run.error)

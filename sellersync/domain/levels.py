@@ -24,7 +24,9 @@ class TargetFacts:
     channel keeps from other buyers outside its number. `pot`: units that buyers could take beside the number when it was last read,
     `None` when it never was; `pot_stale`: that was too long ago to raise on. `caused`: a sale, count or adjustment touched it since the
     last acknowledged level. `wanted_at`: when the ledger last changed what decides the level. `blind_buffer`: units that blind channels
-    probably sold meanwhile.
+    probably sold meanwhile. `at_risk`: by how much `sellable` is too high because other targets show more than their level and cannot be
+    lowered (`units_beyond`). `last_shown`: the number when the channel last confirmed or told it. `locked`: the last lowering was refused
+    by a lock.
     """
 
     target_id: int
@@ -32,17 +34,20 @@ class TargetFacts:
     sellable: int | None
     expected: int | None = None
     acked: int | None = None
+    last_shown: int | None = None
     held_outside: int = 0
     pot: int | None = 0
     pot_stale: bool = False
     pot_inside: bool = False
     buffer: int = 0
+    at_risk: int = 0
     floor: int | None = None
     caused: bool = True
     agreed_zero: bool = False
     blind_buffer: int = 0
     blocked: RejectClass | None = None
     blocked_level: int | None = None
+    locked: bool = False
     wanted_at: datetime | None = None
     version: int = 0
 
@@ -62,10 +67,50 @@ def level_of(facts: TargetFacts, *, level_max: int = 999_999) -> int | None:
     """The number the target should show; `None` when it has no level (never counted or unmapped)."""
     if facts.sellable is None:
         return None
-    level = facts.sellable + facts.held_outside - facts.buffer
+    level = facts.sellable - facts.at_risk + facts.held_outside - facts.buffer
     if not facts.pot_inside:
         level -= facts.pot or 0
     return min(max(level, 0), level_max)
+
+
+LOCKS = frozenset(
+    {
+        RejectClass.CAMPAIGN_LOCKED,
+        RejectClass.CANNOT_DECREASE,
+        RejectClass.BELOW_RESERVED,
+        RejectClass.ZERO_REFUSED,
+    }
+)
+"""Refusals after which a channel goes on selling by the number that it shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsBeyond:
+    """`at_risk` units that buyers can take on a target beyond its `level`; `shown` is the number it is known to show."""
+
+    at_risk: int = 0
+    shown: int | None = None
+    level: int | None = None
+
+
+def units_beyond(facts: TargetFacts, *, can_decrease: bool = True) -> UnitsBeyond:
+    """What a target that cannot be lowered to its level sells beyond it: the number that a lock keeps up, or the provider's floor, and a
+    pot that is larger than the level.
+
+    A lowering that is merely under way is no risk. Every other target of the same goods keeps these units back (B34): what this one
+    sells beyond its level is then missing nowhere else, so that nothing is sold twice.
+    """
+    if facts.sellable is None:
+        return UnitsBeyond()
+    pot = 0 if facts.pot_inside else facts.pot or 0
+    allowed = max(facts.sellable + facts.held_outside - facts.buffer, 0)
+    shown = facts.last_shown if facts.expected is None else facts.expected
+    held_up = 0
+    if facts.locked or not can_decrease:
+        held_up = (facts.floor or 0) if shown is None else shown
+    elif facts.floor is not None and facts.floor > allowed - pot:
+        held_up = facts.floor if shown is None else min(facts.floor, shown)
+    return UnitsBeyond(max(held_up + pot - allowed, 0), shown, max(allowed - pot, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +217,8 @@ def _zero_guard(targets: Sequence[TargetFacts], policy: PushPolicy) -> list[Deci
             continue
         with_level += 1
         shown = facts.expected if facts.expected is not None else facts.acked
-        if level == 0 and shown and not facts.caused and not facts.agreed_zero:
+        explained = facts.caused or facts.at_risk > 0
+        if level == 0 and shown and not explained and not facts.agreed_zero:
             sudden.append(Decision(facts.target_id, facts.key, level, facts.expected, facts.wanted_at, facts.version))
     if len(sudden) >= policy.zero_guard_min and len(sudden) > policy.zero_guard_share * with_level:
         return sudden

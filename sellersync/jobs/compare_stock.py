@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 
 from sellersync.connector.contract import ShownLevel
@@ -20,9 +20,11 @@ SETTLED_ALONE = frozenset({Difference.PUSH_IN_FLIGHT, Difference.ORDER_NOT_SEEN}
 """Classes that the next pull and push settle without anybody."""
 
 
-async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False) -> Run | None:
-    """Compare everything one channel shows with what is expected. `None` when it is backing off (unless `force`), and before its first
-    walk is complete: nothing was sent to it yet, so nothing is expected there."""
+async def run(
+    world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = False, only: Collection[int] | None = None
+) -> Run | None:
+    """Compare what one channel shows with what is expected, of all its targets or `only` of these. `None` when it is backing off (unless
+    `force`), and before its first walk is complete: nothing was sent to it yet, so nothing is expected there."""
     if not force and await paused(world, shop.id):
         return None
     states = await world.ledger.read(work.channels)
@@ -30,6 +32,7 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
         return None
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
         targets = await world.ledger.read(partial(differences.targets_of, channel_id=shop.id))
+        targets = [target for target in targets if only is None or target.id in only]
         for start in range(0, len(targets), TARGETS_MAX):
             await _compare(world, shop, targets[start : start + TARGETS_MAX], run)
         run.at_end.append(partial(_finish, world=world, shop=shop))
@@ -95,7 +98,7 @@ def _record(
     for target_id, target in before.items():
         level = shown.get(target.key)
         if level is not None:
-            differences.note_pot(session, target_id, level.held_aside, level.floor, now_ms=now_ms)
+            differences.note_seen(session, target_id, level, now_ms=now_ms)
         difference = found.get(target_id)
         if difference is None or difference in SETTLED_ALONE:
             differences.close(session, shop.id, target, now_ms=now_ms)

@@ -16,7 +16,7 @@ from sellersync.store.settlements import SettlementsRecorded
 from .world import Run, Shop, World, log, outcome_of, paused, running
 
 JOB = "pull_settlements"
-UNREAD, ROW_UNREADABLE = "settlements_unread", "settlement_unreadable"
+UNREAD = "settlements_unread"
 
 
 async def run(
@@ -32,7 +32,7 @@ async def run(
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
         started_ms = world.ledger.now_ms()
         since = await world.ledger.read(
-            partial(pages.replay_from, channel_id=shop.id, now_ms=started_ms, at_once=replay, kind=ROW_UNREADABLE)
+            partial(pages.replay_from, channel_id=shop.id, now_ms=started_ms, at_once=replay, kind=pages.SETTLEMENT)
         )
         try:
             await _walk(world, shop, run, since)
@@ -69,7 +69,7 @@ def _record(
     rows = [row for row in page.rows if isinstance(row, Settlement)]
     recorded = settlements.record_settlements(session, shop.id, rows, now_ms=now_ms)
     mark_ms = to_epoch_ms(mark_at)
-    pages.note_unreadable(session, shop.id, page.skipped, mark_ms=mark_ms, now_ms=now_ms, kind=ROW_UNREADABLE)
+    pages.note_unreadable(session, shop.id, page.skipped, mark_ms=mark_ms, now_ms=now_ms, kind=pages.SETTLEMENT)
     work.move_mark(
         session,
         shop.id,
@@ -99,5 +99,5 @@ def _finish(session: Session, *, world: World, shop: Shop, since: datetime | Non
     now_ms = world.ledger.now_ms()
     close_finding(session, UNREAD, "settlements", channel_id=shop.id, now_ms=now_ms)
     if since is not None:
-        pages.close_readable(session, shop.id, since=since, started_ms=started_ms, now_ms=now_ms, kind=ROW_UNREADABLE)
-    pages.forget_unreadable(session, shop.id, now_ms=now_ms, kind=ROW_UNREADABLE)
+        pages.close_readable(session, shop.id, since=since, started_ms=started_ms, now_ms=now_ms, kind=pages.SETTLEMENT)
+    pages.forget_unreadable(session, shop.id, now_ms=now_ms, kind=pages.SETTLEMENT)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from sellersync.connector.contract import LevelAnswer, PushOutcome, Stream, TargetKey, Want
-from sellersync.domain.errors import LeaseLost
+from sellersync.domain.errors import Held, LeaseLost
 from sellersync.domain.levels import Decision, PushPlan, plan_pushes
 from sellersync.domain.times import to_epoch_ms
 from sellersync.store import pages, pushes, work
 from sellersync.store.findings import keep_findings
 from sellersync.store.ledger import Session
+from sellersync.store.target_facts import target_facts, units_beyond_levels
 
-from . import pull_orders
+from . import compare_stock, pull_orders
 from .world import Run, Shop, World, paused, running
 
 JOB = "push_stock"
@@ -29,17 +31,28 @@ async def run(world: World, shop: Shop, *, wait_s: float = 0.0, force: bool = Fa
     states = await world.ledger.read(work.channels)
     if not any(state.id == shop.id and state.first_walk_done for state in states):
         return None
+    ended: set[int] = set()
     async with running(world, JOB, shop.id, shop.slug, wait_s=wait_s) as run:
         now_ms = world.ledger.now_ms()
         await world.ledger.write(partial(_begin, shop=shop, now_ms=now_ms), name="push_begin")
-        await _read_back(world, shop, run)
+        await _read_back(world, shop, run, ended)
         plan = await _plan(world, shop, fresh=False)
         await _send(world, shop, run, plan.send, fresh=False)
         if plan.need_pull:
-            plan = await _plan_fresh(world, shop, run, plan)
+            plan = await _plan_fresh(world, shop, run, plan, ended)
             await _send(world, shop, run, plan.send, fresh=True)
         run.at_end.append(partial(_finish, world=world, shop=shop, plan=plan, run=run))
+    if ended:
+        await _compare_ended(world, shop, ended)
     return run
+
+
+async def _compare_ended(world: World, shop: Shop, ended: set[int]) -> None:
+    """A campaign is over: what became of its units decides about the number, so that is looked at now."""
+    try:
+        await compare_stock.run(world, shop, only=ended)
+    except Held:
+        return  # the pots still stand as they were, and are read again at the next run
 
 
 def _begin(session: Session, *, shop: Shop, now_ms: int) -> None:
@@ -47,25 +60,35 @@ def _begin(session: Session, *, shop: Shop, now_ms: int) -> None:
     pushes.forget_unanswered(session, shop.id, now_ms=now_ms, write_settles_s=settles_s)
 
 
-async def _read_back(world: World, shop: Shop, run: Run) -> None:
-    """Numbers whose write was unclear are read back once the provider has certainly finished with it."""
+async def _read_back(world: World, shop: Shop, run: Run, ended: set[int]) -> None:
+    """Numbers whose write was unclear are read back once the provider has certainly finished with it, and pots while there are any."""
     now_ms = world.ledger.now_ms()
     due = await world.ledger.read(partial(pushes.due_read_backs, channel_id=shop.id, now_ms=now_ms))
-    for start in range(0, len(due), READ_BACK_MAX):
-        await _read_levels(world, shop, run, due[start : start + READ_BACK_MAX], settled_before_ms=now_ms)
+    if shop.channel.capabilities.campaign_pots:
+        due += await world.ledger.read(partial(pushes.due_pots, channel_id=shop.id, now_ms=now_ms))
+    await _read_levels(world, shop, run, list(dict.fromkeys(due)), ended, settled_before_ms=now_ms)
 
 
 async def _read_levels(
-    world: World, shop: Shop, run: Run, targets: Sequence[TargetKey], *, settled_before_ms: int
+    world: World, shop: Shop, run: Run, targets: Sequence[TargetKey], ended: set[int], *, settled_before_ms: int
 ) -> None:
-    levels = await shop.channel.levels(targets)
-    now_ms = world.ledger.now_ms()
-    differed = await world.ledger.write(
-        lambda session: pushes.record_shown(session, shop.id, levels, now_ms=now_ms, clear_after_ms=settled_before_ms),
-        name="record_shown",
-    )
-    run.count("read_back", len(levels))
-    run.count("differed", differed)
+    """Read these numbers; targets whose pot is empty now are added to `ended`."""
+    for start in range(0, len(targets), READ_BACK_MAX):
+        levels = await shop.channel.levels(targets[start : start + READ_BACK_MAX])
+        recorded = await world.ledger.write(
+            partial(
+                pushes.record_shown,
+                channel_id=shop.id,
+                levels=levels,
+                now_ms=world.ledger.now_ms(),
+                clear_after_ms=settled_before_ms,
+            ),
+            name="record_shown",
+        )
+        run.count("read_back", len(levels))
+        run.count("differed", recorded.differed)
+        run.count("pots_ended", len(recorded.pots_ended))
+        ended.update(recorded.pots_ended)
 
 
 async def _plan(world: World, shop: Shop, *, fresh: bool, only: Sequence[int] | None = None) -> PushPlan:
@@ -73,7 +96,7 @@ async def _plan(world: World, shop: Shop, *, fresh: bool, only: Sequence[int] | 
 
 
 def _planned(session: Session, world: World, shop: Shop, *, fresh: bool, only: Sequence[int] | None) -> PushPlan:
-    facts = pushes.target_facts(
+    facts = target_facts(
         session,
         shop.id,
         now_ms=world.ledger.now_ms(),
@@ -81,8 +104,14 @@ def _planned(session: Session, world: World, shop: Shop, *, fresh: bool, only: S
         extra_buffer=world.policy.buffer,
         blind_sold=_blind_sold(session, world, shop),
         only=only,
+        sellers=_sellers(world),
     )
     return plan_pushes(facts, shop.push_policy(world.policy), fresh=fresh)
+
+
+def _sellers(world: World) -> dict[int, bool]:
+    """The channels at work, and whether their numbers can be lowered."""
+    return {shop.id: shop.channel.capabilities.can_decrease for shop in world.shops}
 
 
 def _blind_sold(session: Session, world: World, shop: Shop) -> dict[int, int]:
@@ -103,7 +132,7 @@ def _blind_sold(session: Session, world: World, shop: Shop) -> dict[int, int]:
     return pages.blind_sales(session, blind, now_ms=to_epoch_ms(now))
 
 
-async def _plan_fresh(world: World, shop: Shop, run: Run, before: PushPlan) -> PushPlan:
+async def _plan_fresh(world: World, shop: Shop, run: Run, before: PushPlan, ended: set[int]) -> PushPlan:
     """A raise or an unknown number goes out only after a fresh pull of this very channel, computed after it."""
     pulled = await pull_orders.run(world, shop, wait_s=PULL_WAIT_S, force=True)
     if pulled is None or not pulled.ok:
@@ -111,8 +140,7 @@ async def _plan_fresh(world: World, shop: Shop, run: Run, before: PushPlan) -> P
         return before
     if shop.channel.capabilities.campaign_pots:
         targets = [decision.key for decision in before.need_pull]
-        for start in range(0, len(targets), READ_BACK_MAX):
-            await _read_levels(world, shop, run, targets[start : start + READ_BACK_MAX], settled_before_ms=0)
+        await _read_levels(world, shop, run, targets, ended, settled_before_ms=0)
     return await _plan(world, shop, fresh=True)
 
 
@@ -184,6 +212,22 @@ def _finish(session: Session, *, world: World, shop: Shop, plan: PushPlan, run: 
     keep_findings(session, "below_floor", below, now_ms=now_ms, channel_id=shop.id)
     stuck = {decision.key.remote_key: {"level": decision.level} for decision in plan.undecreasable}
     keep_findings(session, "cannot_decrease", stuck, now_ms=now_ms, channel_id=shop.id)
+    keep_findings(session, "kept_back", _kept_back(session, world, shop), now_ms=now_ms, channel_id=shop.id)
     run.count("uncounted", len(plan.uncounted))
     if run.counts.get(PushOutcome.APPLIED.value):
         work.note_ok(session, shop.id, now_ms=now_ms, pushed=True)
+
+
+def _kept_back(session: Session, world: World, shop: Shop) -> dict[str, dict[str, Any]]:
+    """Numbers of this channel that cannot be lowered, with what all others keep back because of it (B34)."""
+    beyond = units_beyond_levels(
+        session, {shop.id: _sellers(world)[shop.id]}, now_ms=world.ledger.now_ms(), extra_buffer=world.policy.buffer
+    )
+    return {
+        f"{one.key.remote_key}@{one.key.location}".rstrip("@"): {
+            "shown": one.shown,
+            "level": one.level,
+            "units": one.units,
+        }
+        for one in beyond
+    }

@@ -222,11 +222,12 @@ class _Loading:
         common, connector = self._provided(ChannelTable, place, table)
         if common is None:
             return None
+        sells_from = self._sells_from(place, common, warehouses)
         for key, code in (
-            ("warehouse", common.warehouse),
+            *(("warehouse", code) for code in sells_from),
             *((f"locations.{k}", v) for k, v in common.locations.items()),
         ):
-            if code is not None and code not in warehouses:
+            if code not in warehouses:
                 self.problems.append(
                     f"{self._at((*place, key))}: {code!r} is no warehouse; expected is one of {', '.join(warehouses)}"
                 )
@@ -243,11 +244,29 @@ class _Loading:
             poll_s=common.poll_s,
             push_s=jobs.push_s if common.push_s is None else common.push_s,
             jitter=common.jitter,
-            warehouse=common.warehouse or next(iter(warehouses), ""),
+            warehouse=next(iter(sells_from), ""),
+            more_warehouses=sells_from[1:],
             locations=common.locations,
             first_walk_days=common.first_walk_days,
             connector=connector,
         )
+
+    def _sells_from(self, place: tuple[str, str], common: ChannelTable, warehouses: tuple[str, ...]) -> tuple[str, ...]:
+        """The codes of the warehouses that a channel sells from, the one that its orders are taken from first."""
+        at = self._at((*place, "warehouse"))
+        if common.warehouse is None:
+            return warehouses[:1]
+        codes = (common.warehouse,) if isinstance(common.warehouse, str) else common.warehouse
+        if not codes:
+            self.problems.append(f"{at}: the list is empty; expected is at least one of {', '.join(warehouses)}")
+        if len(set(codes)) < len(codes):
+            self.problems.append(f"{at}: a warehouse stands there twice; expected is each code once")
+        if len(codes) > 1 and common.locations:
+            self.problems.append(
+                f"{at}: {len(codes)} warehouses, and locations of their own besides; expected is a single code, "
+                "the other warehouses belong into locations"
+            )
+        return codes
 
     def _courier(self, slug: str, table: Mapping[str, Any]) -> CourierSettings | None:
         common, connector = self._provided(CourierTable, ("couriers", slug), table)

@@ -12,6 +12,7 @@ from sqlmodel import Session
 
 from sellersync.domain.differences import Difference, DifferencePolicy
 from sellersync.domain.errors import BadInput, Temporary
+from sellersync.domain.listings import ShownLevel
 from sellersync.domain.listings import TargetKey as TargetKey
 from sellersync.domain.times import from_epoch_ms
 
@@ -56,12 +57,16 @@ def watch(session: Session, channel_id: int, ids: Sequence[int]) -> dict[int, Wa
     }
 
 
-def note_pot(session: Session, target_id: int, pot: int | None, floor: int | None, *, now_ms: int) -> None:
-    """Keep what the channel holds aside, with its time."""
-    if pot is not None:
+def note_seen(session: Session, target_id: int, level: ShownLevel, *, now_ms: int) -> None:
+    """Keep what the channel shows and holds aside, with the time."""
+    session.execute(
+        text("UPDATE target SET seen = :s, seen_ms = :now WHERE id = :t"),
+        {"s": level.shown, "now": now_ms, "t": target_id},
+    )
+    if level.held_aside is not None:
         session.execute(
             text("UPDATE target SET pot = :p, pot_ms = :now, floor = :f WHERE id = :t"),
-            {"p": pot, "now": now_ms, "f": floor, "t": target_id},
+            {"p": level.held_aside, "now": now_ms, "f": level.floor, "t": target_id},
         )
 
 
@@ -130,6 +135,11 @@ def adoptable(session: Session, channel_id: int, remote_key: str) -> Adoptable:
     if len(found) != 1:
         raise BadInput(
             f"{remote_key!r} has {len(found)} numbers on this channel; count the SKU instead: sellersync stock count"
+        )
+    further = text("SELECT COUNT(*) FROM further_warehouse WHERE channel_id = :c")
+    if not found[0].key.location and session.execute(further, {"c": channel_id}).scalar_one():
+        raise BadInput(
+            f"the number of {remote_key!r} is of several warehouses; count the SKU in each instead: sellersync stock count"
         )
     parts = session.execute(
         text(

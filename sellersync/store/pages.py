@@ -26,6 +26,7 @@ REPLAY_MS_MAX = 24 * 60 * 60 * 1000
 """Rows that could not be read are walked again after the first, then after ever longer waits up to the second."""
 REPLAY_BACK_MS = 30 * 24 * 60 * 60 * 1000
 ROW = "row_unreadable"
+SETTLEMENT = "settlement_unreadable"
 
 
 def record_page(
@@ -95,7 +96,14 @@ def note_unreadable(
     known = {row.subject: row.mark_ms for row in _unreadable(session, channel_id, kind)} if sentences else {}
     for subject in dict.fromkeys(sentence[:200] for sentence in sentences):
         details = {"mark_ms": min(mark_ms, known.get(subject, mark_ms))}
-        raise_finding(session, kind, subject, channel_id=channel_id, now_ms=now_ms, details=details)
+        raise_finding(
+            session,
+            SETTLEMENT if kind == SETTLEMENT else ROW,
+            subject,
+            channel_id=channel_id,
+            now_ms=now_ms,
+            details=details,
+        )
 
 
 @dataclass(frozen=True, slots=True)

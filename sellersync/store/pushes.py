@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,9 +11,9 @@ from sqlmodel import Session
 
 from sellersync.domain.errors import RejectClass
 from sellersync.domain.ids import push_key
-from sellersync.domain.levels import Decision, TargetFacts
+from sellersync.domain.levels import Decision
 from sellersync.domain.listings import LevelAnswer, PushOutcome, ShownLevel, TargetKey, Want
-from sellersync.domain.times import from_epoch_ms, to_epoch_ms
+from sellersync.domain.times import to_epoch_ms
 
 from .findings import close_finding, raise_finding
 from .posting import in_list
@@ -21,9 +21,8 @@ from .tables import Push
 from .work import get_meta
 
 _PUSH = Push.__table__  # type: ignore[attr-defined]
-BLOCKED_RETRY_MS = 60 * 60 * 1000
-"""A level that was refused is tried again after this long, or at once when another level is wanted."""
-POT_STALE_MS = 30 * 60 * 1000
+POT_READ_MS = 10 * 60 * 1000
+"""Units that a channel holds aside are looked at this often, as long as there are any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,171 +32,6 @@ class Sent:
     push_id: int
     target_id: int
     want: Want
-
-
-def target_facts(
-    session: Session,
-    channel_id: int,
-    *,
-    now_ms: int,
-    pots: bool,
-    extra_buffer: int = 0,
-    blind_sold: Mapping[int, int] | None = None,
-    only: Sequence[int] | None = None,
-) -> list[TargetFacts]:
-    """Everything that decides about the channel's targets, read in a handful of statements.
-
-    `pots` says that the channel may hold units aside, so an unread or stale pot forbids raising; `blind_sold` are units per SKU that
-    channels which cannot be pulled have probably sold meanwhile. `only` are the targets of one batch: what it costs must not grow with
-    the assortment.
-    """
-    places = _Places.of(session, channel_id)
-    recipes = _recipes(session, channel_id, only)
-    concerned = (
-        None if only is None else {sku_id for found in recipes.values() for one in found for sku_id, _ in one or ()}
-    )
-    available, changed, counted = _balances(session, concerned)
-    held = session.execute(
-        text(
-            "SELECT order_line.target_id, SUM(order_line.held_outside) AS units FROM order_line JOIN sales_order "
-            "ON sales_order.id = order_line.order_id WHERE sales_order.channel_id = :c AND order_line.held_outside > 0 "
-            f"AND order_line.target_id IS NOT NULL {_among('order_line.target_id', only)} GROUP BY order_line.target_id"
-        ),
-        {"c": channel_id},
-    )
-    outside: dict[int, int] = {row.target_id: int(row.units) for row in held}
-    skus_of = session.execute(text(f"SELECT id, buffer FROM sku WHERE 1 = 1 {_among('id', concerned)}"))
-    buffers: dict[int, int] = {row.id: row.buffer for row in skus_of}
-    rows = session.execute(
-        text(f"SELECT * FROM target WHERE channel_id = :c {_among('id', only)} ORDER BY id"), {"c": channel_id}
-    ).all()
-    facts: list[TargetFacts] = []
-    for row in rows:
-        place = places.of_location(row.location)
-        listings = recipes.get(row.id, [])
-        skus = {sku_id for recipe in listings for sku_id, _ in recipe or ()}
-        levels = [_makeable(recipe, place, available, counted) for recipe in listings]
-        sellable = (
-            None
-            if not levels or any(level is None for level in levels)
-            else min(level for level in levels if level is not None)
-        )
-        newest = max(
-            (changed.get((sku, place), (0, 0)) for sku in skus if place is not None),
-            default=(0, 0),
-            key=lambda pair: pair[1],
-        )
-        stale = row.pot_ms is None or now_ms - row.pot_ms > POT_STALE_MS
-        retry = row.blocked_ms is not None and now_ms - row.blocked_ms > BLOCKED_RETRY_MS
-        facts.append(
-            TargetFacts(
-                target_id=row.id,
-                key=TargetKey(row.remote_key, row.location),
-                sellable=sellable,
-                expected=row.expected,
-                acked=row.acked,
-                held_outside=outside.get(row.id, 0),
-                pot=row.pot if pots else row.pot or 0,
-                pot_stale=pots and stale,
-                pot_inside=bool(row.pot_inside),
-                buffer=extra_buffer + max((buffers.get(sku, 0) for sku in skus), default=0),
-                floor=row.floor,
-                caused=newest[1] > row.acked_version,
-                agreed_zero=bool(row.agreed_zero),
-                blind_buffer=max(((blind_sold or {}).get(sku, 0) for sku in skus), default=0),
-                blocked=RejectClass(row.blocked) if row.blocked and not retry else None,
-                blocked_level=row.blocked_level,
-                wanted_at=from_epoch_ms(newest[0], where="ledger") if newest[0] else None,
-                version=newest[1],
-            )
-        )
-    return facts
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Which warehouse serves which location of a channel."""
-
-    own: int
-    mapped: Mapping[str, int]
-    locations: int
-    """How many locations its targets have."""
-
-    @classmethod
-    def of(cls, session: Session, channel_id: int) -> _Places:
-        values = {"c": channel_id}
-        own = session.execute(text("SELECT warehouse_id FROM channel WHERE id = :c"), values).scalar_one()
-        mapped = session.execute(text("SELECT location, warehouse_id FROM location_map WHERE channel_id = :c"), values)
-        locations = session.execute(
-            text("SELECT COUNT(DISTINCT location) FROM target WHERE channel_id = :c AND location <> ''"), values
-        )
-        return cls(own, {row.location: row.warehouse_id for row in mapped}, locations.scalar_one())
-
-    def of_location(self, location: str) -> int | None:
-        """The channel's own warehouse serves a location while it is the only one; several need a map, else stock would be shown twice."""
-        if location and (self.mapped or self.locations > 1):
-            return self.mapped.get(location)
-        return self.own
-
-
-def _among(column: str, ids: Collection[int] | None) -> str:
-    """A further condition; `None` means all."""
-    return "" if ids is None else f"AND {column} IN ({in_list(ids)})"
-
-
-def _balances(
-    session: Session, skus: Collection[int] | None
-) -> tuple[dict[tuple[int, int], int], dict[tuple[int, int], tuple[int, int]], set[tuple[int, int]]]:
-    available: dict[tuple[int, int], int] = {}
-    changed: dict[tuple[int, int], tuple[int, int]] = {}
-    for row in session.execute(
-        text(
-            "SELECT sku_id, warehouse_id, quantity, changed_ms, movement_id FROM balance "
-            f"WHERE account = 'available' {_among('sku_id', skus)}"
-        )
-    ):
-        available[(row.sku_id, row.warehouse_id)] = row.quantity
-        changed[(row.sku_id, row.warehouse_id)] = (row.changed_ms, row.movement_id)
-    counted = {
-        (row.sku_id, row.warehouse_id)
-        for row in session.execute(
-            text(f"SELECT DISTINCT sku_id, warehouse_id FROM count_line WHERE 1 = 1 {_among('sku_id', skus)}")
-        )
-    }
-    return available, changed, counted
-
-
-def _recipes(
-    session: Session, channel_id: int, only: Collection[int] | None
-) -> dict[int, list[list[tuple[int, int]] | None]]:
-    """Target -> the recipes of its active listings (`None` for an unmapped one)."""
-    found: dict[int, dict[int, list[tuple[int, int]] | None]] = {}
-    rows = session.execute(
-        text(
-            "SELECT listing_target.target_id, listing.id AS listing_id, recipe_item.sku_id, recipe_item.quantity "
-            "FROM listing_target JOIN listing ON listing.id = listing_target.listing_id "
-            "LEFT JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id "
-            f"WHERE listing.channel_id = :c AND listing.managed {_among('listing_target.target_id', only)}"
-        ),
-        {"c": channel_id},
-    )
-    for row in rows:
-        recipe = found.setdefault(row.target_id, {}).setdefault(row.listing_id, None if row.sku_id is None else [])
-        if recipe is not None:
-            recipe.append((row.sku_id, row.quantity))
-    return {target_id: list(by_listing.values()) for target_id, by_listing in found.items()}
-
-
-def _makeable(
-    recipe: list[tuple[int, int]] | None,
-    place: int | None,
-    available: Mapping[tuple[int, int], int],
-    counted: set[tuple[int, int]],
-) -> int | None:
-    """What can be made of the components in one warehouse; `None` when it is not known or one was never counted there."""
-    if not recipe or place is None or any((sku_id, place) not in counted for sku_id, _ in recipe):
-        return None
-    return min(available.get((sku_id, place), 0) // quantity for sku_id, quantity in recipe)
 
 
 def mark_sent(
@@ -325,23 +159,35 @@ def _rejected(session: Session, sent: Sent, answer: LevelAnswer, *, now_ms: int,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class ShownRecorded:
+    """What recording numbers did: how many differed from the expected ones, and the targets whose pot is empty now."""
+
+    differed: int
+    pots_ended: tuple[int, ...]
+
+
 def record_shown(
     session: Session, channel_id: int, levels: Sequence[ShownLevel], *, now_ms: int, clear_after_ms: int
-) -> int:
+) -> ShownRecorded:
     """Numbers read back from the channel: pots are noted, and a number other than the expected one makes it unknown.
 
-    A target whose last write was unclear and lies further back than `clear_after_ms` is settled by what is shown. Returns how many
-    targets differed.
+    A target whose last write was unclear and lies further back than `clear_after_ms` is settled by what is shown. One whose pot has
+    ended is left as it was: what became of the pot's units is for a comparison, which needs to know what was there before.
     """
     differed = 0
+    ended: list[int] = []
     for level in levels:
         row = session.execute(
             text(
-                "SELECT id, expected, read_back_ms FROM target WHERE channel_id = :c AND remote_key = :k AND location = :l"
+                "SELECT id, expected, read_back_ms, pot FROM target WHERE channel_id = :c AND remote_key = :k AND location = :l"
             ),
             {"c": channel_id, "k": level.target.remote_key, "l": level.target.location},
         ).first()
         if row is None:
+            continue
+        if row.pot and level.held_aside == 0:
+            ended.append(row.id)
             continue
         expected = row.expected
         if level.shown is not None and expected is not None and level.shown != expected:
@@ -351,11 +197,30 @@ def record_shown(
         session.execute(
             text(
                 "UPDATE target SET expected = :e, pot = COALESCE(:p, pot), pot_ms = CASE WHEN :p IS NULL THEN pot_ms ELSE :now END, "
-                "floor = :f, read_back_ms = CASE WHEN :settled THEN NULL ELSE read_back_ms END WHERE id = :t"
+                "floor = :f, seen = :s, seen_ms = :now, read_back_ms = CASE WHEN :settled THEN NULL ELSE read_back_ms END WHERE id = :t"
             ),
-            {"t": row.id, "e": expected, "p": level.held_aside, "now": now_ms, "f": level.floor, "settled": settled},
+            {
+                "t": row.id,
+                "e": expected,
+                "p": level.held_aside,
+                "now": now_ms,
+                "f": level.floor,
+                "s": level.shown,
+                "settled": settled,
+            },
         )
-    return differed
+    return ShownRecorded(differed, tuple(ended))
+
+
+def due_pots(session: Session, channel_id: int, *, now_ms: int) -> list[TargetKey]:
+    """Targets with units in a pot that was not read for a while: a campaign may be over."""
+    rows = session.execute(
+        text(
+            "SELECT remote_key, location FROM target WHERE channel_id = :c AND pot > 0 AND pot_ms <= :late ORDER BY id"
+        ),
+        {"c": channel_id, "late": now_ms - POT_READ_MS},
+    )
+    return [TargetKey(row.remote_key, row.location) for row in rows]
 
 
 def due_read_backs(session: Session, channel_id: int, *, now_ms: int) -> list[TargetKey]:

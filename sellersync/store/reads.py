@@ -16,7 +16,7 @@ from sellersync.domain.times import from_epoch_ms
 
 from . import tokens, work
 from .ledger import Ledger
-from .pushes import target_facts
+from .target_facts import target_facts
 
 
 def at(ms: int | None) -> datetime | None:

@@ -97,6 +97,14 @@ class LocationMap(SQLModel, table=True):
     warehouse_id: int = Field(sa_column=_ref("warehouse.id"))
 
 
+class FurtherWarehouse(SQLModel, table=True):
+    """Another warehouse whose stock a channel without mapped locations shows beside that of its own."""
+
+    __tablename__ = "further_warehouse"
+    channel_id: int = Field(sa_column=_ref("channel.id", primary_key=True))
+    warehouse_id: int = Field(sa_column=_ref("warehouse.id", primary_key=True))
+
+
 class Sku(SQLModel, table=True):
     __tablename__ = "sku"
     id: int | None = Field(default=None, sa_column=_id())
@@ -180,6 +188,9 @@ class Target(SQLModel, table=True):
     """Class of the provider's last refusal, "" when none."""
     blocked_level: int | None = None
     blocked_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
+    seen: int | None = None
+    """The number that the channel showed when its levels were last read."""
+    seen_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
 
 
 class ListingTarget(SQLModel, table=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -115,6 +115,16 @@ def set_locations(session: Session, channel_id: int, locations: Mapping[str, int
         session.execute(
             text("INSERT INTO location_map (channel_id, location, warehouse_id) VALUES (:c, :l, :w)"),
             {"c": channel_id, "l": location, "w": warehouse_id},
+        )
+
+
+def set_further_warehouses(session: Session, channel_id: int, warehouse_ids: Sequence[int]) -> None:
+    """Replace the warehouses whose stock a channel shows beside that of its own."""
+    session.execute(text("DELETE FROM further_warehouse WHERE channel_id = :c"), {"c": channel_id})
+    for warehouse_id in warehouse_ids:
+        session.execute(
+            text("INSERT INTO further_warehouse (channel_id, warehouse_id) VALUES (:c, :w)"),
+            {"c": channel_id, "w": warehouse_id},
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -210,7 +211,9 @@ def test_b33_a_push_refused_three_times_for_a_moment_is_pushed_once(tmp_path: Pa
     in_virtual_time(body)
 
 
-def test_b34_a_campaign_lock_is_told_retried_later_and_no_other_channels_matter(tmp_path: Path) -> None:
+def test_b34_a_campaign_lock_is_told_retried_later_and_kept_back_by_the_others(tmp_path: Path) -> None:
+    """Lazada goes on selling by 400 while 300 are there: the others leave it the 100, and sell the rest."""
+
     async def body() -> None:
         async with simulate(tmp_path, courier=False) as s:
             await s.start_shops(SKUS)
@@ -221,7 +224,9 @@ def test_b34_a_campaign_lock_is_told_retried_later_and_no_other_channels_matter(
             await s.settle(4, pause_s=30)
             shown = s.levels("KOPI-250")
             assert shown.pop("lazada") == 400
-            assert set(shown.values()) == {300}
+            assert set(shown.values()) == {200}
+            [(slug, details)] = findings(s, "kept_back")
+            assert (slug, json.loads(details)) == ("lazada", {"level": 300, "shown": 400, "units": 100})
             [(slug, details)] = findings(s, "push_refused")
             assert slug == "lazada"
             assert '"campaign_locked"' in details
@@ -232,7 +237,31 @@ def test_b34_a_campaign_lock_is_told_retried_later_and_no_other_channels_matter(
             lazada.set_campaign(key)
             await s.settle(13, pause_s=300)
             assert set(s.levels("KOPI-250").values()) == {300}
-            assert findings(s, "push_refused") == []
+            assert findings(s, "push_refused") == findings(s, "kept_back") == []
+
+    in_virtual_time(body)
+
+
+def test_b34_what_a_locked_channel_sells_beyond_its_level_is_sold_nowhere_else(tmp_path: Path) -> None:
+    """Eight are shown there and five are left: it sells the three, another channel all that it shows, and nobody is short."""
+
+    async def body() -> None:
+        async with simulate(tmp_path, courier=False) as s:
+            await s.start_shops({"KOPI-250": 8})
+            lazada: Any = s.sims["lazada"]
+            lazada.set_campaign(s.keys["lazada"]["KOPI-250"], no_lowering=True)
+            assert s.order("shopee", {"KOPI-250": 3})
+            await s.settle(4, pause_s=30)
+            assert s.levels("KOPI-250") == {"shopee": 2, "tokopedia": 2, "lazada": 8, "woocommerce": 2}
+            assert s.order("lazada", {"KOPI-250": 3})
+            sold = 0
+            while s.order("tokopedia", {"KOPI-250": 1}):  # before any channel was pulled
+                sold += 1
+            assert sold == 2
+            await s.settle(4, pause_s=30)
+            assert s.balances("KOPI-250").get("available", 0) == 0
+            assert s.query("SELECT 1 FROM finding WHERE kind = 'shortage'") == []
+            assert s.levels("KOPI-250") == {"shopee": 0, "tokopedia": 0, "lazada": 5, "woocommerce": 0}
 
     in_virtual_time(body)
 
@@ -254,7 +283,7 @@ def test_b35_a_channel_that_cannot_go_down_is_told_and_the_others_go_down(tmp_pa
             await s.settle(4, pause_s=30)
             shown = s.levels("KOPI-250")
             assert shown.pop("lazada") == 400
-            assert set(shown.values()) == {300}
+            assert set(shown.values()) == {200}  # the hundred that lazada may still sell are kept back
             assert len(levels_set(s, "lazada")) == already
             assert [slug for slug, _ in findings(s, "cannot_decrease")] == ["lazada"]
             s.count({"KOPI-250": 450 + 100})

@@ -17,6 +17,7 @@ from sellersync.domain.times import to_epoch_ms
 from sellersync.store import bookings, listings, orders, pushes, reads_bookings, schema, seals, stock, tracking, work
 from sellersync.store.findings import raise_finding
 from sellersync.store.ledger import Ledger, Session
+from sellersync.store.target_facts import target_facts
 from sellersync.store.vault import Vault
 
 JAKARTA = ZoneInfo("Asia/Jakarta")

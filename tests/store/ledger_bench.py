@@ -23,6 +23,7 @@ from sellersync.store.engine import open_writer
 from sellersync.store.ledger import Ledger
 from sellersync.store.orders import ChannelRules, Recorded, record_orders
 from sellersync.store.seals import verify
+from sellersync.store.target_facts import target_facts
 from sellersync.store.vault import Vault
 
 T = TypeVar("T")

@@ -30,11 +30,12 @@ def buy(shop: Bench, remote_id: str, quantity: int, *, channel: str = "lazada", 
 
 def read_back(shop: Bench, key: str, shown: int | None, *, held_aside: int | None = 0, clear_after_ms: int = 0) -> int:
     level = ShownLevel(TargetKey(key), shown, shop.clock.now(), held_aside)
-    return shop.write(
+    recorded = shop.write(
         lambda session: pushes.record_shown(
             session, shop.channels["shopee"], [level], now_ms=shop.now_ms(), clear_after_ms=clear_after_ms
         )
     )
+    return recorded.differed
 
 
 # ------------------------------------------------------------------------------------------------------------------ what is sent again

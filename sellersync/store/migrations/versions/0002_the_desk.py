@@ -102,6 +102,20 @@ def upgrade() -> None:
         batch_op.create_index("remote_return_order", ["channel_id", "order_remote_id"], unique=False)
 
     op.create_table(
+        "further_warehouse",
+        sa.Column("channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("warehouse_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["channel_id"],
+            ["channel.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["warehouse_id"],
+            ["warehouse.id"],
+        ),
+        sa.PrimaryKeyConstraint("channel_id", "warehouse_id"),
+    )
+    op.create_table(
         "request_count",
         sa.Column("channel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("day", sa.String(), nullable=False),
@@ -272,6 +286,10 @@ def upgrade() -> None:
 
     with op.batch_alter_table("push", schema=None) as batch_op:
         batch_op.create_index("push_sent", ["sent_ms"], unique=False)
+
+    with op.batch_alter_table("target", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("seen", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("seen_ms", sa.BigInteger(), nullable=True))
 
     with op.batch_alter_table("return_document", schema=None) as batch_op:
         batch_op.add_column(sa.Column("parcel_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True))
