@@ -268,7 +268,7 @@ class Suite(ChannelConformance):
 
 
 def _rounded(value: Any, *, where: str) -> int:
-    return round(float(str(value).replace("Rp", "")))
+    return round(float(str(value or 0)))
 
 
 BREAKS: dict[str, tuple[Any, str, Any, str, dict[str, Any]]] = {
