@@ -27,6 +27,8 @@ from .walks import DAY_S, check_closes
 
 SHOWN_AFTER_S_MAX = 2 * DAY_S
 """Longest time until a settlement stands in the provider's lists (daily statements)."""
+RESPELLED_MIN = 1_000
+"""Smaller amounts might be counts or sizes: they are left alone where amounts are written in another way."""
 
 
 @runtime_checkable
@@ -292,6 +294,8 @@ class Settlements(Conformance):
         bench.tap.edits = [respelled(_numbers(truth), spell)]
         pages = await bench.walk(stream=Stream.SETTLEMENTS)
         assert not judge(truth, newest(pages), told(pages))
+        rounded = [row for row in newest(pages).values() if abs(row.net) >= RESPELLED_MIN]
+        assert not rounded, "a sum that is not whole was taken for one that is"
 
     @on_bench()
     async def test_settlements_hold_in_every_position(self, bench: ChannelBench, switches: dict[str, Any]) -> None:
@@ -311,6 +315,6 @@ class Settlements(Conformance):
 
 
 def _numbers(rows: Mapping[str, Settlement]) -> set[int]:
-    """Every amount of a thousand rupiah and more, with both signs: costs are shown either way."""
+    """Every amount of some size, with both signs: costs are shown either way."""
     amounts = {abs(amount) for row in rows.values() for amount in (row.net, *(part for _, part in row.parts))}
-    return {sign * amount for amount in amounts if amount >= 1000 for sign in (1, -1)}
+    return {sign * amount for amount in amounts if amount >= RESPELLED_MIN for sign in (1, -1)}
