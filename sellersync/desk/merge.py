@@ -179,12 +179,12 @@ def _ref(number: int) -> IndirectObject:
 
 def _documents(content: bytes, media_type: str) -> Iterator[bytes]:
     """The PDFs of a label, whatever it came as: by its first bytes, for providers declare what they like."""
-    if b"%PDF-" in content[:1024]:
-        yield content
-    elif content.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+    if content.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         yield _page_of_picture(content)
     elif content.startswith(b"PK"):
         yield from _unpacked(content)
+    elif b"%PDF-" in content[:1024]:
+        yield content
     else:
         raise BadInput(f"it comes as {media_type.partition(';')[0] or 'unknown'}, which cannot be put into a PDF")
 

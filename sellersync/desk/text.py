@@ -8,6 +8,7 @@ missing, and the caller can tell a person.
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from reportlab.pdfbase.pdfmetrics import stringWidth  # type: ignore[import-untyped]
@@ -85,7 +86,7 @@ def wrapped(text: str, font: str, size: float, room: float) -> list[str]:
         if line:
             lines.append(line)
         while width(word, font, size) > room and len(word) > 1:
-            fits = next(n for n in range(len(word) - 1, 0, -1) if n == 1 or width(word[:n], font, size) <= room)
+            fits = max(_fitting(word, font, size, room), 1)
             lines.append(word[:fits])
             word = word[fits:]
         line = word
@@ -96,9 +97,12 @@ def cut(text: str, font: str, size: float, room: float) -> str:
     """The text, or as much of it as fits with an ellipsis."""
     if width(text, font, size) <= room:
         return text
-    while text and width(text + CUT, font, size) > room:
-        text = text[:-1]
-    return text.rstrip() + CUT
+    return text[: _fitting(text, font, size, room - width(CUT, font, size))].rstrip() + CUT
+
+
+def _fitting(text: str, font: str, size: float, room: float) -> int:
+    """How many leading letters fit into `room` points."""
+    return bisect_right(range(1, len(text) + 1), room, key=lambda count: width(text[:count], font, size))
 
 
 def shrunk(text: str, font: str, size: float, room: float, *, size_min: float) -> float:
