@@ -44,6 +44,7 @@ from .sources import (
 T = TypeVar("T", bound=Table)
 LEDGER_URL = "ledger.url"
 VAULT_KEY = "vault_key"
+MAIL_PASSWORD = "mail.password"
 SQLITE = "sqlite:///"
 
 
@@ -66,7 +67,7 @@ class _Loading:
         self.file = read_toml(path)
         self.tables = self._tables(environ)
         self.credentials = self._credentials(environ, credentials_dir)
-        self.known_credentials = {VAULT_KEY, LEDGER_URL}
+        self.known_credentials = {VAULT_KEY, LEDGER_URL, MAIL_PASSWORD}
         self.unchecked: set[str] = set()
         self.disabled: set[str] = set()
         self.classes: dict[str, type[Connector]] = {}
@@ -76,7 +77,9 @@ class _Loading:
         report_table = dict(self.tables.report)
         if isinstance(report_table.get("dir"), str):
             report_table["dir"] = self._beside(report_table["dir"])
-        raw = {name: getattr(self.tables, name) for name in SECTIONS} | {"ledger": ledger_table, "report": report_table}
+        mail_table, mail_password = self._mail()
+        raw = {name: getattr(self.tables, name) for name in SECTIONS}
+        raw |= {"ledger": ledger_table, "report": report_table, "mail": mail_table}
         parts: dict[str, Any] = {
             name: self._table(model, raw[name], (name,))
             for name, model in SECTIONS.items()
@@ -100,6 +103,7 @@ class _Loading:
             channels=channels,
             couriers=couriers,
             vault_key=vault_key,
+            mail_password=mail_password,
             disabled=frozenset(self.disabled),
             **{"sender": None, **parts},
         )
@@ -180,6 +184,22 @@ class _Loading:
         if isinstance(table.get("state_dir"), str):
             table["state_dir"] = self._beside(table["state_dir"])
         return table
+
+    def _mail(self) -> tuple[dict[str, Any], SecretStr | None]:
+        """[mail] with a path beside the configuration, and the password of its user."""
+        table = dict(self.tables.mail)
+        password = self.credentials.values.get(MAIL_PASSWORD)
+        if isinstance(inline := table.pop("password", None), str) and password is None:
+            if self._secret_in_file(("mail", "password"), MAIL_PASSWORD):
+                return table, None
+            password = inline
+        if table.get("user") and not password and MAIL_PASSWORD not in self.credentials.unreadable:
+            self.problems.append(
+                f"{self.credentials.place}: the credential file {MAIL_PASSWORD} is missing: {self._at(('mail', 'user'))} needs it"
+            )
+        if isinstance(table.get("ca_file"), str):
+            table["ca_file"] = self._beside(table["ca_file"])
+        return table, SecretStr(password) if password else None
 
     def _vault_key(self) -> SecretStr | None:
         text = self.credentials.values.get(VAULT_KEY)

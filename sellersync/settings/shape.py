@@ -17,6 +17,7 @@ from sellersync.domain.differences import DEFAULT_POLICIES, Difference, Differen
 
 from .booking import BookingSettings as BookingSettings
 from .desk import DeskSettings as DeskSettings
+from .mail import MailSettings as MailSettings
 from .table import Table as Table
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
@@ -341,6 +342,8 @@ class Settings(Table):
     http: HttpSettings
     compare: CompareSettings = CompareSettings()
     desk: DeskSettings = DeskSettings()
+    mail: MailSettings = MailSettings()
+    mail_password: SecretStr | None = None
     vault_key: SecretStr
     disabled: frozenset[str] = frozenset()
     """Slugs of the channels and couriers that are switched off."""
@@ -363,6 +366,8 @@ class Settings(Table):
         values = [self.vault_key.get_secret_value()]
         if password := urlsplit(self.ledger.url).password:
             values.append(password)
+        if self.mail_password is not None:
+            values.append(self.mail_password.get_secret_value())
         connectors = [channel.connector for channel in self.channels.values()]
         connectors += [courier.connector for courier in self.couriers.values()]
         for connector in connectors:
@@ -394,6 +399,7 @@ SECTIONS: dict[str, type[Table]] = {
     "stock": StockSettings,
     "compare": CompareSettings,
     "desk": DeskSettings,
+    "mail": MailSettings,
     "http": HttpSettings,
 }
 """Tables that stand once in the file."""

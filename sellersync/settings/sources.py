@@ -45,6 +45,7 @@ class Tables(BaseSettings):
     stock: dict[str, Any] = {}
     compare: dict[str, Any] = {}
     desk: dict[str, Any] = {}
+    mail: dict[str, Any] = {}
     http: dict[str, Any] = {}
 
 
