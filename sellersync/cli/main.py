@@ -30,6 +30,8 @@ from . import (
     packing,
     parcels,
     pick,
+    plans,
+    reorder,
     report,
     returns,
     run,
@@ -55,10 +57,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for module in (run, sync, status, report, demo):
+for module in (run, sync, status, report, reorder, demo):
     module.register(app)
 differences.register(stock.app)
 bins.register(stock.app)
+plans.register(stock.app)
 booking.register(parcels.app)
 for module in (labels, pick, packing, manifests):
     module.register(parcels.app)
