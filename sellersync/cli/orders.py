@@ -14,12 +14,15 @@ from sellersync.store import pages, reads_orders
 from sellersync.store.ledger import Session
 from sellersync.store.reads_orders import OrderHead, WholeOrder
 
-from . import returns
+from . import cancellations, returns, settlements
 from .out import as_json, rupiah, say, table, when
+from .settlements import in_words
 from .state import state_of
 from .stock import channel_named
 
 app = typer.Typer(help="Orders of all channels.", no_args_is_help=True)
+settlements.register(app)
+app.add_typer(cancellations.app, name="cancellations")
 LIST_MAX = 50
 
 
@@ -78,7 +81,8 @@ def show(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="ID", help="Order id or number, parcel id, waybill or reference.")],
 ) -> None:
-    """One order with its lines, stock, parcels, booking attempts, movements and the pushes that it caused."""
+    """One order with its lines, stock, parcels, booking attempts, movements, requests to cancel, returns, settlements and the pushes
+    that it caused."""
     state = state_of(context)
     with state.ledger() as (settings, ledger):
 
@@ -140,6 +144,20 @@ def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
         returns.tell(order.returns, zone, title="Returns")
     _section("Movements", ("when", "SKU", "units", "from", "to", "reason"), [
         (when(row.occurred, zone), row.sku, row.quantity, row.source, row.destination, row.reason) for row in order.movements
+    ])  # fmt: skip
+    _section("Requests to cancel", ("by", "state", "reason", "decided without you", "answer", "became", "answered"), [
+        (row.by or "-", row.state, row.reason or "-", when(row.respond_by, zone), row.answer or "-",
+         f"{row.answer_state.value} {row.detail}".strip() or "-", f"{when(row.answered, zone)} {row.answered_by}".rstrip())
+        for row in order.cancellations
+    ])  # fmt: skip
+    _section("Returns on the channel", ("id", "state", "goods", "units", "refund", "waybill", "reason", "changed"), [
+        (row.remote_id, f"{row.state.value} ({row.remote_status})", "come back" if row.goods_come_back else "stay",
+         sum(units for _, units in row.lines), rupiah(row.refund_amount), row.waybill or "-", row.reason or "-",
+         when(row.updated_at, zone))
+        for row in order.remote_returns
+    ])  # fmt: skip
+    _section("Settlements", ("settled", "parts", "net"), [
+        (when(row.settled, zone), in_words(row.parts), rupiah(row.net)) for row in order.settlements
     ])  # fmt: skip
     _section("Levels sent because of it", ("channel", "listing", "level", "sent", "answered", "outcome"), [
         (row.channel, row.target, row.level, when(row.sent, zone), when(row.answered, zone), row.outcome) for row in order.pushes

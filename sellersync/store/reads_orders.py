@@ -11,13 +11,17 @@ from sqlmodel import Session
 
 from sellersync.domain.errors import BadInput
 from sellersync.domain.orders import OrderState
+from sellersync.domain.returns import RemoteReturn
 from sellersync.domain.times import from_epoch_ms
 
+from .cancellations import RequestOfOrder, requests_of
 from .orders import BUYER_PURPOSE
 from .posting import unpack_units
 from .reads import at
 from .reads_returns import ReturnCase, returns_of_order
 from .reads_stock import MovementLine, order_movements
+from .remote_returns import remote_returns_of
+from .settlements import SettlementLine, settlements_of
 from .vault import Vault
 
 
@@ -200,6 +204,10 @@ class WholeOrder:
     movements: tuple[MovementLine, ...]
     pushes: tuple[PushOfOrder, ...]
     findings: tuple[FindingOfOrder, ...]
+    cancellations: tuple[RequestOfOrder, ...]
+    remote_returns: tuple[RemoteReturn, ...]
+    """As the provider shows them."""
+    settlements: tuple[SettlementLine, ...]
 
 
 def find_orders(session: Session, name: str) -> list[OrderHead]:
@@ -239,6 +247,9 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
         movements=tuple(order_movements(session, order_id)),
         pushes=_pushes(session, order_id),
         findings=_findings(session, found["channel_id"], found["remote_id"]),
+        cancellations=requests_of(session, order_id),
+        remote_returns=remote_returns_of(session, order_id),
+        settlements=settlements_of(session, order_id),
     )
 
 

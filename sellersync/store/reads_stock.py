@@ -194,7 +194,8 @@ class CountableTarget:
 
 
 def countable_targets(session: Session, channel_id: int) -> tuple[list[CountableTarget], list[str]]:
-    """The targets of a channel that a first count can be taken from, and the keys of those that tell nothing (bundles, unmapped)."""
+    """The targets of a channel that a first count can be taken from, and the keys of those that tell nothing (bundles, unmapped,
+    numbers that are the sum of several warehouses)."""
     rows = session.execute(
         text(
             "SELECT target.id, target.remote_key, target.location, MIN(recipe_item.sku_id) AS sku_id, "
@@ -218,10 +219,13 @@ def countable_targets(session: Session, channel_id: int) -> tuple[list[Countable
         {"c": channel_id},
     )
     held = {row.target_id: int(row.units) for row in open_units}
+    several = session.execute(
+        text("SELECT COUNT(*) FROM further_warehouse WHERE channel_id = :c"), {"c": channel_id}
+    ).scalar_one()
     countable: list[CountableTarget] = []
     silent: list[str] = []
     for row in rows:
-        if row.unmapped or row.skus != 1 or row.quantity != 1:
+        if row.unmapped or row.skus != 1 or row.quantity != 1 or (several and not row.location):
             silent.append(row.remote_key)
             continue
         warehouse_id = places.get(row.location, places[""])

@@ -134,6 +134,18 @@ class SettlementSum:
     parts: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which settlements: of one channel (by its name), settled in [since_ms, until_ms); `None` does not restrict."""
+
+    channel: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def values(self) -> dict[str, object]:
+        return {"channel": self.channel, "since": self.since_ms, "until": self.until_ms}
+
+
 _JOINED = (
     "FROM settlement JOIN channel ON channel.id = settlement.channel_id LEFT JOIN sales_order "
     "ON sales_order.channel_id = settlement.channel_id AND sales_order.remote_id = settlement.order_remote_id "
@@ -152,24 +164,15 @@ def settlements_of(session: Session, order_id: int) -> tuple[SettlementLine, ...
     )
 
 
-def settlements(
-    session: Session,
-    *,
-    channel: str | None = None,
-    since_ms: int | None = None,
-    until_ms: int | None = None,
-    limit: int,
-) -> tuple[SettlementLine, ...]:
-    """The newest settlements settled in [since_ms, until_ms), the newest first."""
+def settlements(session: Session, chosen: Chosen, *, limit: int) -> tuple[SettlementLine, ...]:
+    """The newest of the chosen settlements, the newest first."""
     tail = f"{_JOINED} {_CHOSEN} ORDER BY settlement.settled_ms DESC, settlement.id DESC LIMIT :n"
-    return _lines(session, tail, channel=channel, since=since_ms, until=until_ms, n=limit)
+    return _lines(session, tail, **chosen.values(), n=limit)
 
 
-def settlement_sums(
-    session: Session, *, channel: str | None = None, since_ms: int | None = None, until_ms: int | None = None
-) -> tuple[SettlementSum, ...]:
-    """All settlements settled in [since_ms, until_ms), added up per channel."""
-    values = {"channel": channel, "since": since_ms, "until": until_ms}
+def settlement_sums(session: Session, chosen: Chosen) -> tuple[SettlementSum, ...]:
+    """All chosen settlements, added up per channel."""
+    values = chosen.values()
     parts: dict[str, dict[str, int]] = {}
     by_part = session.execute(
         text(
