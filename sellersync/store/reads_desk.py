@@ -53,6 +53,8 @@ def find_parcels(session: Session, name: str) -> list[DeskParcel]:
 
     A waybill decides over an order that happens to have the same number; cancelled and failed parcels are found only when no other is.
     """
+    if not name:
+        return []
     order, slash, number = name.rpartition("/")
     at_number = int(number) if slash and number.isascii() and number.isdecimal() else None
     ways = [
