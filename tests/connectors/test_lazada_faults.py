@@ -352,6 +352,19 @@ def test_no_secret_reaches_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -
         on_rig("lazada", body)
 
 
+@pytest.mark.parametrize(
+    ("status", "verified", "word"), [("INACTIVE", True, "INACTIVE"), ("ACTIVE", False, "not verified")]
+)
+def test_health_tells_the_state_of_the_shop(status: str, verified: bool, word: str) -> None:
+    async def body(rig: LazadaRig) -> None:
+        assert (await rig.connector.health()).notes == ()
+        rig.sim.seller_status, rig.sim.verified = status, verified
+        (note,) = (await rig.connector.health()).notes
+        assert word in note
+
+    on_rig("lazada", body)
+
+
 def test_health_tells_a_token_of_another_shop() -> None:
     async def body(rig: LazadaRig) -> tuple[str, ...]:
         return (await rig.connector.health()).notes
@@ -394,6 +407,22 @@ WINDOW = {"update_after": "2026-11-20T00:00:00+07:00"}
         ("POST", "/product/stock/sellable/update", {"payload": "{}"}, "30"),
         ("GET", "/product/stock/sellable/update", {"payload": "{}"}, "UnsupportedHTTPMethod"),
         ("POST", "/order/pack", {}, "InvalidApiPath"),
+        ("GET", "/seller/warehouse/get", {}, "MissingParameter"),
+        ("GET", "/order/reverse/cancel/seller/decide", {"reverse_order_id": "1", "agree_cancel": "true"}, "105"),
+        ("GET", "/order/reverse/cancel/seller/decide", {"reverse_order_id": "1", "agree_cancel": "yes"}, "100"),
+        ("GET", "/finance/transaction/details/get", {"start_time": "2026-11-20"}, "MissingParameter"),
+        (
+            "GET",
+            "/finance/transaction/details/get",
+            {"start_time": "2026-01-01", "end_time": "2026-06-30"},
+            "1000012",
+        ),
+        (
+            "GET",
+            "/finance/transaction/details/get",
+            {"start_time": "2026-11-20", "end_time": "2026-11-21", "limit": "501"},
+            "19",
+        ),
         ("GET", "/order/fulfill/delivered", {}, "InvalidApiPath"),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,15 @@ import sellersync_lazada
 from sellersync.domain.errors import RejectClass, Rejected, Temporary, Unrecognised
 from sellersync.domain.orders import Order, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
-from sellersync.domain.returns import ReturnState
+from sellersync.domain.returns import CancellationState, ReturnState
+from sellersync_lazada.cancellations import cancellation_of
 from sellersync_lazada.envelope import row_refusal
+from sellersync_lazada.finance import settlements_of
 from sellersync_lazada.mapping import PARCEL_STATES, STAGES, items_of, order_from, parcels_of
 from sellersync_lazada.mapping_stock import listing_of, refused_rows, reject_class, skus_of
 from sellersync_lazada.returns import returns_of
 from sellersync_lazada.values import moment, request_time, truth, whole
-from sellersync_lazada.warehouses import Warehouses
+from sellersync_lazada.warehouses import Warehouses, warehouses_of
 
 ONE = Warehouses("dropshipping")
 TWO = Warehouses("dropshipping", ("dropshipping", "ID1AB2C-WH-10002"))
@@ -286,6 +288,75 @@ def test_the_documented_return() -> None:
     (unknown,) = returns_of(row, {})
     assert unknown.refund_amount is None
     assert unknown.lines == (("1234567890223456", 1),)
+
+
+def test_the_documented_cancellation() -> None:
+    (row,) = payload("reverse_cancel")["result"]["items"]
+    units = {item.item_id: item for item in items_of(payload("order_items_get")["data"], warehouses=ONE)}
+    seen = cancellation_of(row, units)
+    assert (seen.remote_id, seen.order_id, seen.state) == (
+        "880000000000002",
+        "1234567890123456",
+        CancellationState.PENDING,
+    )
+    assert seen.lines == (("13000000001@75000", 2),)
+    assert seen.respond_by == datetime(2026, 11, 21, 18, 40, tzinfo=UTC)
+    assert cancellation_of(row, {}).lines == (("1234567890223456", 1), ("1234567890323456", 1))
+
+
+def test_the_documented_bookings() -> None:
+    skipped: list[str] = []
+    day = date(2026, 11, 20)
+    (seen,) = settlements_of(payload("transaction_details")["data"], first=day, last=day, skipped=skipped)
+    assert (seen.remote_id, seen.order_id, seen.net) == (
+        "1234567890123456:2026-11-20",
+        "1234567890123456",
+        78_750,
+    )
+    assert sum(amount for _, amount in seen.parts) == seen.net
+    assert skipped == []
+
+
+def test_the_documented_warehouses_and_a_sku_in_both() -> None:
+    found = warehouses_of(payload("warehouse_get")["result"]["module"], own="dropshipping")
+    assert found == TWO
+    (sku,) = skus_of(payload("product_two_warehouses")["data"], warehouses=found)
+    listing = listing_of(sku, found)
+    assert sku.shown == {"dropshipping": 4, "ID1AB2C-WH-10002": 9}
+    assert [target.location for target in listing.targets] == ["dropshipping", "ID1AB2C-WH-10002"]
+    assert listing.shown == 13
+
+
+@pytest.mark.parametrize(
+    ("warehouses", "code", "location"),
+    [
+        (ONE, "", ""),
+        (ONE, "Dropshipping", ""),
+        (ONE, "ID1AB2C-WH-10002", "ID1AB2C-WH-10002"),
+        (TWO, "", "dropshipping"),
+        (TWO, "DROPSHIPPING", "dropshipping"),
+        (TWO, "id1ab2c-wh-10002", "ID1AB2C-WH-10002"),
+        (TWO, "ELSEWHERE", "ELSEWHERE"),
+    ],
+)
+def test_locations_of_warehouse_codes(warehouses: Warehouses, code: str, location: str) -> None:
+    assert warehouses.location_of(code) == location
+
+
+def test_a_shop_with_one_listed_warehouse_has_one() -> None:
+    rows = payload("warehouse_get")["result"]["module"]
+    assert not warehouses_of(rows[:1], own="dropshipping").several
+    assert not warehouses_of([], own="dropshipping").several
+    assert not warehouses_of([{"name": "without a code"}, rows[0]], own="dropshipping").several
+
+
+def test_a_sku_without_a_warehouse_in_a_shop_with_two_is_reported() -> None:
+    product = payload("products_get")["data"]["products"][0]
+    product["skus"][0]["multiWarehouseInventories"] = []
+    (sku,) = skus_of(product, warehouses=TWO)
+    listing = listing_of(sku, TWO)
+    assert (listing.shown, len(listing.targets)) == (None, 2)
+    assert "no warehouse" in listing.problem
 
 
 def test_the_documented_pack_row_becomes_the_parcel_that_reading_shows() -> None:
