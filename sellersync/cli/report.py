@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from sellersync.app import desk_rules, watch_rules
 from sellersync.domain.errors import BadInput
 from sellersync.domain.times import shop_day
 
@@ -58,6 +59,8 @@ def report(
             now=now,
             language=(lang.value if lang else settings.shop.language),
             shop_name=settings.shop.name,
+            desk=desk_rules(settings),
+            watch=watch_rules(settings),
         )
     if html is not None:
         try:

@@ -10,9 +10,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sellersync.domain.errors import BadInput
+from sellersync.domain.queue import CHANNEL_WAITS, DeskRules
 from sellersync.domain.times import day_bounds, from_epoch_ms, shop_day, to_epoch_ms
-from sellersync.store import reads_exposure, reads_goods, reads_report, seals
+from sellersync.domain.watching import WatchRules
+from sellersync.store import parcel_watch, reads_exposure, reads_goods, reads_report, seals
 from sellersync.store.ledger import Ledger, Session
+from sellersync.store.parcel_watch import TroubledParcel
+from sellersync.store.reads_queue import QueueEntry, queue
 
 from .commands import urgency
 from .exposure import Measured, Sale, Sent, latency, measure
@@ -37,6 +41,7 @@ from .model import (
     Stock,
     StorefrontSales,
     Stuck,
+    Troubled,
 )
 from .sums import add_up_parcels, add_up_sales, push_row
 
@@ -52,15 +57,29 @@ PUSHES_AFTER_DAY = timedelta(hours=24)
 """How long after the day's end an accepted level still counts as the answer to one of its sales."""
 
 
-def build(ledger: Ledger, *, zone: ZoneInfo, day: date, now: datetime, language: Language, shop_name: str) -> Report:
+def build(
+    ledger: Ledger,
+    *,
+    zone: ZoneInfo,
+    day: date,
+    now: datetime,
+    language: Language,
+    shop_name: str,
+    desk: DeskRules | None = None,
+    watch: WatchRules | None = None,
+) -> Report:
     """The report of the shop day `day` in `zone`, as the ledger stands at `now` (aware UTC).
 
-    What happened is counted in [local midnight, next local midnight); what needs a person, stock and open parcels are as of `now`.
+    `desk` and `watch` are the seller's own promises and patience (their defaults where not given). What happened is counted in
+    [local midnight, next local midnight); what needs a person, stock and open parcels are as of `now`.
     Everything is read from one snapshot. Raises `BadInput` for a day that has not begun.
     """
     if day > shop_day(now, zone):
         raise BadInput(f"{day.isoformat()} has not begun yet in {zone.key}; choose an earlier day")
-    return ledger.read_now(lambda session: _Builder(session, zone, day, now).report(language, clean(shop_name)))
+    desk, watch = desk or DeskRules(zone=zone), watch or WatchRules()
+    return ledger.read_now(
+        lambda session: _Builder(session, zone, day, now, desk, watch).report(language, clean(shop_name))
+    )
 
 
 def clean(value: str, *, chars_max: int = TEXT_CHARS_MAX) -> str:
@@ -100,9 +119,13 @@ class _Window:
 
 
 class _Builder:
-    def __init__(self, session: Session, zone: ZoneInfo, day: date, now: datetime) -> None:
+    def __init__(
+        self, session: Session, zone: ZoneInfo, day: date, now: datetime, desk: DeskRules, watch: WatchRules
+    ) -> None:
         self.session = session
         self.zone = zone
+        self.desk = desk
+        self.watch = watch
         self.day = day
         self.now = now
         self.now_ms = to_epoch_ms(now)
@@ -267,9 +290,11 @@ class _Builder:
         today = shop_day(self.now, self.zone)
         counts = reads_goods.parcel_counts(self.session, since_ms=self.window.since_ms, until_ms=self.window.until_ms)
         by_channel = {count.channel_id: count for count in counts}
-        due = reads_goods.shipments_due(self.session, before_ms=_Window.of_day(today, self.zone).until_ms)
-        late = [shipment for shipment in due if shipment.ship_by_ms < self.now_ms]
-        still = [shipment for shipment in due if shipment.ship_by_ms >= self.now_ms]
+        waiting = [entry for entry in queue(self.session, self.desk, now=self.now) if entry.reason not in CHANNEL_WAITS]
+        waiting.sort(key=lambda entry: (entry.deadline or self.now, entry.placed, entry.subject))
+        late = [entry for entry in waiting if entry.late]
+        still = [entry for entry in waiting if not entry.late and entry.due == today]
+        troubled = parcel_watch.troubled_parcels(self.session, self.watch, now=self.now)
         stuck_ms = self.now_ms - STUCK_AFTER // timedelta(milliseconds=1)
         stuck = reads_goods.stuck_claims(self.session, settle_before_ms=stuck_ms)
         rows = []
@@ -286,17 +311,17 @@ class _Builder:
                     delivered=count.delivered,
                     waiting_waybill=count.waiting_waybill,
                     trouble=count.trouble,
-                    late=sum(shipment.channel_id == channel.id for shipment in late),
-                    due_today=sum(shipment.channel_id == channel.id for shipment in still),
+                    late=sum(entry.channel == channel.slug for entry in late),
+                    due_today=sum(entry.channel == channel.slug for entry in still),
                 )
             )
         return Parcels(
             rows=tuple(rows),
             total=add_up_parcels(rows),
             today=today,
-            late=tuple(self._due(shipment) for shipment in late[:LISTED_MAX]),
+            late=tuple(self._due(entry) for entry in late[:LISTED_MAX]),
             late_total=len(late),
-            due_today=tuple(self._due(shipment) for shipment in still[:LISTED_MAX]),
+            due_today=tuple(self._due(entry) for entry in still[:LISTED_MAX]),
             due_today_total=len(still),
             stuck=tuple(
                 Stuck(
@@ -309,16 +334,26 @@ class _Builder:
                 for claim in stuck[:LISTED_MAX]
             ),
             stuck_total=len(stuck),
+            troubled=tuple(self._troubled(parcel) for parcel in troubled[:LISTED_MAX]),
+            troubled_total=len(troubled),
         )
 
-    def _due(self, shipment: reads_goods.Shipment) -> Due:
-        return Due(
-            self.slugs[shipment.channel_id],
-            clean(shipment.order),
-            clean(shipment.number),
-            shipment.state,
-            clean(shipment.waybill),
-            from_epoch_ms(shipment.ship_by_ms, where="parcel"),
+    def _due(self, entry: QueueEntry) -> Due:
+        assert entry.deadline is not None
+        state = "" if entry.state is None else entry.state.value
+        return Due(entry.channel, clean(entry.order), clean(entry.number), state, clean(entry.waybill), entry.deadline)
+
+    def _troubled(self, parcel: TroubledParcel) -> Troubled:
+        courier = " ".join(filter(None, (parcel.courier, parcel.service)))
+        order = clean(parcel.number or parcel.order)
+        return Troubled(
+            parcel.trouble,
+            parcel.channel,
+            order,
+            clean(parcel.contents),
+            clean(courier),
+            clean(parcel.waybill),
+            parcel.since,
         )
 
     # ----------------------------------------------------------------------------------------------------------------------- stock

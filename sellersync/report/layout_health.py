@@ -38,9 +38,6 @@ def _own_checks(report: Report, words: Words) -> list[Block]:
         title, effect, todo = (words.say(f"proof_{part}") for part in ("title", "effect", "todo"))
         items = tuple(NeedItem(problem, "", "", False, "") for problem in report.proof.problems[:NEEDS_SHOWN_MAX])
         blocks.append(NeedBlock(title, count, effect, todo, items, words.say("run"), "sellersync ledger verify"))
-    if late := report.parcels.late_total:
-        title, effect, todo = (words.say(f"late_{part}") for part in ("title", "effect", "todo"))
-        blocks.append(NeedBlock(title, words.number(late), effect, todo, (), words.say("run"), "sellersync sync book"))
     return blocks
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sellersync.domain.watching import Trouble
+
 from .lists import ROWS_SHOWN_MAX, listed
 from .model import (
     Amount,
@@ -12,6 +14,7 @@ from .model import (
     Report,
     Sales,
     StorefrontSales,
+    Troubled,
 )
 from .page import Bar, Bars, Block, Cell, Column, Section, Sentence, Table, Tile, Tiles, Tone
 from .words import NOTHING, Words
@@ -130,6 +133,11 @@ def parcels_section(report: Report, words: Words) -> Section:
             Tile(words.say("booked"), words.number(total.booked)),
             Tile(words.say("handed_over"), words.number(total.handed_over)),
             Tile(words.say("stuck"), words.number(parcels.stuck_total), tone="bad" if parcels.stuck_total else ""),
+            Tile(
+                words.say("troubled"),
+                words.number(parcels.troubled_total),
+                tone="bad" if parcels.troubled_total else "",
+            ),
         )
     )
     names = ("booked", "handed_over", "handed_over_late", "delivered", "waiting_waybill", "parcel_trouble")
@@ -161,6 +169,8 @@ def parcels_section(report: Report, words: Words) -> Section:
         )
         heads = ("channel", "order", "reference", "state", "opened")
         blocks.append(listed(words, heads, (), stuck_rows, words.say("stuck_list"), parcels.stuck_total))
+    if parcels.troubled:
+        blocks.append(_troubled_table(parcels.troubled, parcels.troubled_total, words))
     return Section("parcels", words.say("parcels"), tuple(blocks), "bad" if parcels.late_total else "")
 
 
@@ -172,6 +182,31 @@ def _parcel_row(name: str, row: ParcelRow, words: Words) -> tuple[Cell, ...]:
         Cell(words.number(row.late), "bad" if row.late else ""),
         Cell(words.number(row.due_today), "warn" if row.due_today else ""),
     )
+
+
+TROUBLES = {
+    Trouble.LOST: "trouble_lost",
+    Trouble.RETURNING: "trouble_returning",
+    Trouble.UNCOLLECTED: "trouble_uncollected",
+    Trouble.STUCK: "trouble_stuck",
+    Trouble.OVERDUE: "trouble_overdue",
+}
+
+
+def _troubled_table(troubled: Sequence[Troubled], total: int, words: Words) -> Table:
+    rows = tuple(
+        (
+            Cell(words.say(TROUBLES[one.trouble]), "bad" if one.trouble is Trouble.LOST else ""),
+            Cell(one.channel),
+            Cell(one.order),
+            _or_nothing(one.contents),
+            _or_nothing(" ".join(filter(None, (one.courier, one.waybill)))),
+            Cell(words.moment(one.since)),
+        )
+        for one in troubled[:ROWS_SHOWN_MAX]
+    )
+    heads = ("state", "channel", "order", "contents", "waybill", "opened")
+    return listed(words, heads, (), rows, words.say("troubled_list"), total)
 
 
 def _due_table(caption: str, due: Sequence[Due], total: int, words: Words, tone: Tone) -> Table:

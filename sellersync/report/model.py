@@ -12,6 +12,8 @@ from datetime import date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from sellersync.domain.watching import Trouble
+
 Language = Literal["id", "en"]
 
 
@@ -194,8 +196,22 @@ class Stuck:
 
 
 @dataclass(frozen=True, slots=True)
+class Troubled:
+    """A parcel on its way that needs a person."""
+
+    trouble: Trouble
+    channel: str
+    order: str
+    contents: str
+    courier: str
+    waybill: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Parcels:
-    """`today` is the shop's day when the report was made: what is due until its midnight is still to be handed over."""
+    """`today` is the shop's day when the report was made; `due_today` must leave on it, because no later collection would keep its
+    deadline. What the channel itself holds back is in neither list."""
 
     rows: tuple[ParcelRow, ...]
     total: ParcelRow
@@ -206,6 +222,8 @@ class Parcels:
     due_today_total: int
     stuck: tuple[Stuck, ...]
     stuck_total: int
+    troubled: tuple[Troubled, ...]
+    troubled_total: int
 
 
 # -------------------------------------------------------------------------------------------------------------------------- stock
@@ -326,8 +344,8 @@ class Report:
 
     @property
     def attention(self) -> int:
-        """How many things wait for a person: open findings, parcels past their ship-by time, and a ledger that fails its own check."""
-        return self.needs.total + self.parcels.late_total + (0 if self.proof.ok else 1)
+        """How many things wait for a person: open findings, and a ledger that fails its own check."""
+        return self.needs.total + (0 if self.proof.ok else 1)
 
     @property
     def running(self) -> bool:

@@ -68,41 +68,6 @@ _PARCEL_COUNTS = text(
 
 
 @dataclass(frozen=True, slots=True)
-class Shipment:
-    """Something to hand over: a live parcel on the shelf, or an order that has none yet (`state` is "" then)."""
-
-    channel_id: int
-    order: str
-    number: str
-    state: str
-    waybill: str
-    ship_by_ms: int
-
-
-def shipments_due(session: Session, *, before_ms: int) -> list[Shipment]:
-    """What is still on the shelf and has to leave it before a moment, the most urgent first."""
-    rows = session.execute(
-        text(
-            "SELECT sales_order.channel_id, sales_order.remote_id, sales_order.number, parcel.state, parcel.waybill, "
-            "COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) AS ship_by FROM parcel "
-            "JOIN sales_order ON sales_order.id = parcel.order_id WHERE parcel.picked_up_ms IS NULL AND parcel.state IN "
-            "('waiting', 'ready', 'packed', 'booked', 'problem', 'pickup_retry', 'unknown') "
-            "AND sales_order.state IN ('held', 'ready', 'booked', 'unknown') "
-            "AND COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) < :b "
-            "UNION ALL SELECT sales_order.channel_id, sales_order.remote_id, sales_order.number, '', '', sales_order.ship_by_ms "
-            "FROM sales_order WHERE sales_order.state IN ('held', 'ready', 'booked', 'unknown') AND sales_order.ship_by_ms < :b "
-            "AND NOT EXISTS (SELECT 1 FROM parcel WHERE parcel.order_id = sales_order.id "
-            "AND parcel.state NOT IN ('cancelled', 'failed')) "
-            "AND NOT EXISTS (SELECT 1 FROM parcel_unit JOIN order_line ON order_line.id = parcel_unit.line_id "
-            "WHERE order_line.order_id = sales_order.id AND parcel_unit.live) "
-            "ORDER BY 6, 1, 2, 5"
-        ),
-        {"b": before_ms},
-    )
-    return [Shipment(*row) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
 class StuckClaim:
     """A booking whose outcome nobody knows yet. `for_person`: only a person can settle it."""
 

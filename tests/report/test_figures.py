@@ -154,8 +154,9 @@ def test_parcels_of_the_day_and_as_they_stand(books: Books) -> None:
     total = parcels.total
     assert (total.booked, total.handed_over, total.handed_over_late, total.delivered) == (2, 1, 1, 0)
     assert [(due.order, due.state, due.waybill) for due in parcels.late] == [("o1", "booked", "W-r1")]
-    assert [(due.order, due.state) for due in parcels.due_today] == [("o2", "ready")]
-    assert (parcels.late_total, parcels.due_today_total, total.late, total.due_today) == (1, 1, 1, 1)
+    # o3 is due tomorrow at nine: tomorrow's collection would be too late
+    assert [(due.order, due.state) for due in parcels.due_today] == [("o2", "ready"), ("o3", "ready")]
+    assert (parcels.late_total, parcels.due_today_total, total.late, total.due_today) == (1, 2, 1, 2)
     assert [(stuck.order, stuck.reference, stuck.for_person) for stuck in parcels.stuck] == [("o2", "r2", False)]
     arrived = RemoteParcel("P-r0", ("o0",), ParcelState.DELIVERED, "done", waybill="W-r0")
     books.at(wib(21, 11)).track("P-r0", arrived)
@@ -165,11 +166,31 @@ def test_parcels_of_the_day_and_as_they_stand(books: Books) -> None:
     assert [(due.order, due.state) for due in following.due_today] == [("o3", "ready")]
 
 
+def test_parcels_in_trouble_on_their_way(books: Books) -> None:
+    books.channel("web")
+    books.listing("web", "A", "A")
+    books.count("A", 100)
+    for number in range(2):
+        books.at(wib(10, 9)).order("web", an_order(f"o{number}", wib(10, 8), [line("A", 2)], ship_by=wib(11, 8)))
+        books.at(wib(10, 10)).book("web", reference=f"r{number}")
+    gone = RemoteParcel("P-r0", ("o0",), ParcelState.PICKED_UP, "picked", waybill="W-r0", courier="jne")
+    books.at(wib(10, 17)).track("P-r0", gone)
+    parcels = report_of(books, date(2026, 11, 12), wib(13, 17)).parcels
+    assert [(one.trouble.value, one.order, one.courier, one.waybill) for one in parcels.troubled] == [
+        ("uncollected", "o1", "", "W-r1"),
+        ("stuck", "o0", "jne", "W-r0"),
+    ]
+    assert [one.since for one in parcels.troubled] == [wib(10, 10), wib(10, 17)]
+    assert parcels.troubled[1].contents.startswith("2 × ")
+    books.at(wib(13, 18)).track("P-r0", RemoteParcel("P-r0", ("o0",), ParcelState.DELIVERED, "done", waybill="W-r0"))
+    assert report_of(books, date(2026, 11, 12), wib(13, 19)).parcels.troubled_total == 1
+
+
 def test_an_order_without_a_parcel_is_due_too_and_a_cancelled_one_is_not(books: Books) -> None:
     books.channel("shopee")
     books.at(wib(20, 9)).order("shopee", an_order("bare", wib(20, 8), [line("A", 1)], ship_by=wib(20, 12)))
     for number, state in enumerate(
-        (OrderState.CANCELLED, OrderState.CANCEL_REQUESTED, OrderState.SHIPPED, OrderState.UNPAID)
+        (OrderState.CANCELLED, OrderState.CANCEL_REQUESTED, OrderState.COMPLETED, OrderState.UNPAID)
     ):
         books.order("shopee", an_order(f"n{number}", wib(20, 8), [line("A", 1)], ship_by=wib(20, 12), state=state))
     parcels = report_of(books, date(2026, 11, 20), wib(20, 13)).parcels
