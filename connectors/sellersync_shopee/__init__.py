@@ -34,7 +34,7 @@ from sellersync.connector.contract import (
     TargetKey,
     Want,
 )
-from sellersync.domain.errors import NotSupported, RejectClass, Rejected, SellersyncError, Unrecognised
+from sellersync.domain.errors import AuthNeeded, NotSupported, RejectClass, Rejected, SellersyncError, Unrecognised
 from sellersync.domain.orders import Order, OrderState
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.returns import RemoteReturn
@@ -231,8 +231,10 @@ class Shopee(Channel):
     async def _holiday_notes(self) -> list[str]:
         try:
             shown = (await self.api.get_shop_holiday_mode()).response
-        except Rejected as refused:
-            log.info("%s: holiday mode is not read: %s", self.context.slug, refused)
+        except AuthNeeded:
+            raise
+        except SellersyncError as failure:  # the shop is well all the same
+            log.info("%s: holiday mode is not read: %s", self.context.slug, failure)
             return []
         if shown.get("holiday_mode_on") is not True:
             return []
@@ -243,10 +245,12 @@ class Shopee(Channel):
         now_s = int(self.context.wire.now().timestamp())
         try:
             await self.api.get_escrow_list(page_no=1, release_time_from=now_s - 1, release_time_to=now_s)
-        except Rejected as refused:
-            if refused.reject is RejectClass.NOT_SUPPORTED:
-                return ["The app may not read payments, so settlements are left out; the rest of the channel works."]
+        except AuthNeeded:
             raise
+        except SellersyncError as failure:
+            if isinstance(failure, Rejected) and failure.reject is RejectClass.NOT_SUPPORTED:
+                return ["The app may not read payments, so settlements are left out; the rest of the channel works."]
+            log.info("%s: payments cannot be read now: %s", self.context.slug, failure)
         return []
 
     async def _policy(self) -> Policy:

@@ -12,14 +12,11 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from pydantic import Field, SecretStr
-
 from sellersync.connector.contract import (
     Arranged,
     Arrangement,
     Channel,
     ChannelCapabilities,
-    ConnectorSettings,
     Context,
     Health,
     Label,
@@ -36,7 +33,15 @@ from sellersync.connector.contract import (
     TargetKey,
     Want,
 )
-from sellersync.domain.errors import NotSupported, RejectClass, Rejected, Temporary, Unrecognised
+from sellersync.domain.errors import (
+    AuthNeeded,
+    NotSupported,
+    RejectClass,
+    Rejected,
+    SellersyncError,
+    Temporary,
+    Unrecognised,
+)
 from sellersync.domain.orders import Order
 from sellersync.domain.parcels import RemoteParcel
 from sellersync.domain.returns import RemoteCancellation
@@ -45,8 +50,11 @@ from . import api as wire_api
 from . import booking, mapping, mapping_aftersales, mapping_stock, push
 from .api import Answer, Api
 from .auth import TokopediaAuthoriser
+from .settings import TokopediaSettings
 from .statements import read_statements
 from .windows import Found, Search, walk
+
+__all__ = ["Tokopedia", "TokopediaSettings"]
 
 T = TypeVar("T")
 
@@ -59,37 +67,6 @@ REQUEST_PAGES_MAX = 20
 PACKAGES_REMEMBERED_MAX = 5000
 REJECT_REASON = "seller_reject_apply_product_has_been_packed"
 """The key that sellers in Indonesia see as "Produk sudah dikemas" (provider's list of reasons)."""
-
-
-class TokopediaSettings(ConnectorSettings):
-    """Keys of a Tokopedia table in the configuration file."""
-
-    app_key: str = Field(
-        min_length=1, description="App key from your app's page in the Partner Center (partner.tokopedia.com)."
-    )
-    app_secret: SecretStr = Field(min_length=1, description="App secret from the same page. Never share it.")
-    service_id: str = Field(
-        "", description="Service id from the same page; needed for the link on which you authorise the shop."
-    )
-    remote_shop_id: str = Field(
-        "", description="The shop's id. May stay empty while the authorisation covers a single Indonesian shop."
-    )
-    base_url: str = Field("https://open-api.tiktokglobalshop.com", description="Address of the API; leave as it is.")
-    auth_base_url: str = Field(
-        "https://auth.tiktok-shops.com", description="Address of the token service; leave as it is."
-    )
-    consent_base_url: str = Field(
-        "https://services.tiktokshop.com", description="Address of the consent page; leave as it is."
-    )
-    rate_per_s: float = Field(2.0, gt=0, description="Calls per second on average; quotas are dynamic, so stay low.")
-    burst: int = Field(5, ge=1, description="Calls that may go out at once.")
-    overlap_s: float = Field(
-        900.0, ge=1, description="How far each look at changed orders reaches back, in seconds; lists may lag."
-    )
-    booking_read_lag_s: float = Field(
-        60.0, ge=0, description="How long a booking may stay invisible when it is read back, in seconds."
-    )
-    label_size: str = Field("A6", pattern="^A[56]$", description='Paper size of labels: "A6" or "A5".')
 
 
 class Tokopedia(Channel):
@@ -169,10 +146,12 @@ class Tokopedia(Channel):
         now_s = int(self.context.wire.now().timestamp())
         try:
             await self.api.statements(first=now_s - 1, end=now_s, page_token="")
-        except Rejected as refused:
-            if refused.reject is RejectClass.NOT_SUPPORTED:
-                return ["the app may not read statements, so settlements are left out; the rest of the channel works"]
+        except AuthNeeded:
             raise
+        except SellersyncError as failure:  # the shop is well all the same
+            if isinstance(failure, Rejected) and failure.reject is RejectClass.NOT_SUPPORTED:
+                return ["the app may not read statements, so settlements are left out; the rest of the channel works"]
+            log.info("%s: statements cannot be read now: %s", self.context.slug, failure)
         return []
 
     # -- streams

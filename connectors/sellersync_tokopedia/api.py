@@ -22,7 +22,7 @@ from . import codes
 from .auth import LOGIN_AGAIN, sign
 
 if TYPE_CHECKING:
-    from . import TokopediaSettings
+    from .settings import TokopediaSettings
 
 ORDER_PAGE_SIZE_MAX = 100
 ORDER_IDS_MAX = 50

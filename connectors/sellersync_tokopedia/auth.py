@@ -19,7 +19,7 @@ from sellersync.connector.http import Wire
 from sellersync.domain.errors import AuthNeeded, NotSupported, Temporary, Unrecognised
 
 if TYPE_CHECKING:
-    from . import TokopediaSettings
+    from .settings import TokopediaSettings
 
 LOGIN_AGAIN = "Authorise the shop again: sellersync auth login CHANNEL."
 TEMPORARY_CODES = frozenset({36009002, 36009003, 36009007, 36009037})
