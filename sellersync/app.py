@@ -21,9 +21,10 @@ from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock
 from sellersync.domain.watching import WatchRules
 from sellersync.jobs.tokens import TokenKeeper
-from sellersync.jobs.world import CourierAccount, Policy, Shop, World
+from sellersync.jobs.world import CourierAccount, Policy, Post, Shop, World
+from sellersync.notify.contract import Sender
 from sellersync.settings import Settings
-from sellersync.store import listings, schema, work
+from sellersync.store import listings, mails, schema, work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
 
@@ -95,6 +96,7 @@ def build(
     ledger = open_ledger(settings, clock=clock, inline=inline)
     ids = ledger.write_now(lambda session: _register(session, settings, ledger), name="register")
     world = World(ledger, clock, owner or process_name(), ids.install_id, _policy(settings))
+    world.post = build_post(settings) if settings.mail.enabled else None
     app = App(settings, ledger, world, redactor)
     for slug, channel in settings.channels.items():
         connector = _connect(app, slug, channel.provider, channel.connector, ids.channels[slug], clock, rng, transports)
@@ -125,6 +127,32 @@ def build(
     return app
 
 
+def build_post(settings: Settings) -> Post:
+    """How mail goes out, also while it is not enabled yet. Raises `ConfigError` without a server or a sender."""
+    mail, password = settings.mail, settings.mail_password
+    if not (mail.host and mail.from_address):
+        raise ConfigError([f"{settings.path}: [mail] host and from_address are needed"])
+    from sellersync.notify.smtp import SmtpMailer, SmtpServer
+
+    server = SmtpServer(
+        host=mail.host,
+        port=mail.port,
+        security=mail.security.value,
+        user=mail.user,
+        password=password.get_secret_value() if password else "",
+        ca_file=mail.ca_file,
+        connect_timeout_s=mail.connect_timeout_s,
+        answer_timeout_s=mail.answer_timeout_s,
+    )
+    return Post(
+        mailer=SmtpMailer(server, sender=mail.from_address),
+        sender=Sender(mail.from_address, mail.from_name or settings.shop.name, mail.reply_to),
+        language=settings.shop.language,
+        buyers=mail.buyers,
+        retry_s=mail.retry_h * 3600,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Ids:
     install_id: str
@@ -134,6 +162,7 @@ class _Ids:
 def _register(session: Session, settings: Settings, ledger: Ledger) -> _Ids:
     """Warehouses and channels of the configuration, in the ledger."""
     now_ms = ledger.now_ms()
+    mails.note_switch(session, on=settings.mail.enabled and settings.mail.buyers, now_ms=now_ms)
     warehouses = {
         code: work.ensure_warehouse(session, code, table.name or code) for code, table in settings.warehouses.items()
     }
@@ -239,7 +268,7 @@ def desk_rules(settings: Settings) -> DeskRules:
     own_sites = {
         slug
         for slug, channel in settings.channels.items()
-        if getattr(connector_class(channel.provider), "capabilities").own_site
+        if connector_class(channel.provider).capabilities.own_site
     }
     desk = settings.desk
     return DeskRules(

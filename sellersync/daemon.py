@@ -269,6 +269,11 @@ class Daemon:
                 check_health.JOB, account, partial(check_health.run, self._world, account), HEALTH_S, HEALTH_JITTER
             )
         self._add(seal.JOB, None, partial(seal.run, self._world), jobs.seal_s, 0.0)
+        if self._world.post is not None:
+            from sellersync.jobs import send_mails  # what it loads is of no use to shops that send no mail
+
+            every_s = self._app.settings.mail.every_s
+            self._add(send_mails.JOB, None, partial(send_mails.run, self._world), every_s, 0.0)
         self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
 
     def _add(

@@ -18,11 +18,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sellersync.store": ("domain",),
     "sellersync.connector": ("domain",),
     "sellersync.settings": ("domain", "connector"),
-    "sellersync.jobs": ("domain", "store", "connector", "settings"),
+    "sellersync.notify": ("domain",),  # a message is made of values alone
+    "sellersync.jobs": ("domain", "store", "connector", "settings", "notify"),
     "sellersync.forecast": ("domain", "store", "settings"),
     "sellersync.report": ("domain", "store", "settings", "forecast"),
     "sellersync.desk": ("domain",),  # paper is made of values alone
-    "sellersync.app": ("domain", "clock", "store", "connector", "settings", "jobs", "report"),
+    "sellersync.app": ("domain", "clock", "store", "connector", "settings", "notify", "jobs", "report"),
     "sellersync.daemon": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "desk", "app"),
     "sellersync.web": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "app"),
     "sellersync.cli": (
@@ -57,7 +58,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "typer": ("sellersync.cli",),
     "click": ("sellersync.cli",),
     "rich": ("sellersync.cli", "sellersync.report", "sellersync.sandbox"),
-    "jinja2": ("sellersync.report",),
+    "jinja2": ("sellersync.report", "sellersync.notify.letters"),
+    "aiosmtplib": ("sellersync.notify.smtp",),
     "babel": ("sellersync.report",),
     "reportlab": ("sellersync.desk",),
     "pypdf": ("sellersync.desk",),
@@ -234,6 +236,7 @@ def test_the_judge_shares_no_code_with_the_judged() -> None:
         ("sellersync.jobs.pull_orders", "import httpx"),
         ("sellersync.desk.label", "from sellersync.store import reads_desk"),
         ("sellersync.cli.labels", "import pypdf"),
+        ("sellersync.jobs.send_mails", "import aiosmtplib"),
         ("sellersync.jobs.pull_orders", "from sqlalchemy import text"),
         ("sellersync.jobs.pull_orders", "from apscheduler.schedulers.asyncio import AsyncIOScheduler"),
         ("sellersync.jobs.pull_orders", "from ..app import App"),

@@ -17,6 +17,7 @@ from sellersync.domain.levels import PushPolicy
 from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock, to_epoch_ms
 from sellersync.domain.watching import WatchRules
+from sellersync.notify.contract import Mailer, Sender
 from sellersync.store import work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.orders import ChannelRules
@@ -83,6 +84,18 @@ class CourierAccount:
     courier: Courier
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """Mail: how it goes out and in whose name. `buyers`: those of the own site are written to; a mail that is put off is tried for
+    `retry_s`."""
+
+    mailer: Mailer
+    sender: Sender
+    language: str
+    buyers: bool
+    retry_s: float
+
+
 @dataclass(slots=True)
 class World:
     """Everything the trips share. `owner` names this process in leases and claims; `turns` holds one lock a lease for the trips of
@@ -96,6 +109,8 @@ class World:
     shops: list[Shop] = field(default_factory=list)
     couriers: list[CourierAccount] = field(default_factory=list)
     turns: dict[str, asyncio.Lock] = field(default_factory=dict)
+    post: Post | None = None
+    """`None`: no mail is sent."""
     stopping: bool = False
     """The process is about to end: a trip of many calls ends before its next one."""
 

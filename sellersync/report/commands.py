@@ -110,6 +110,9 @@ SETTLED: dict[str, Settled] = {
     "return_due": Settled(_return_due, "sellersync returns list"),
     "settlements_unread": Settled(lambda need: f"sellersync sync settlements --channel {_channel(need)}"),
     "settlement_unreadable": Settled(lambda need: f"sellersync sync settlements --channel {_channel(need)}"),
+    "mail_down": Settled(lambda need: "sellersync mails test --to ADDRESS", "sellersync mails list"),
+    "mail_not_sent": Settled(lambda need: f"sellersync mails resend {_q(need)}", "sellersync mails list"),
+    "mail_unclear": Settled(lambda need: f"sellersync mails resend {_q(need)}", "sellersync mails list"),
     "bug": Settled(lambda need: "sellersync status", "sellersync status"),
 }
 """Finding kind -> how it is settled, the most urgent kind first."""

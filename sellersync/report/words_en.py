@@ -412,6 +412,24 @@ FINDINGS: dict[str, FindingWords] = {
         "Compare with the channel's statement; the command reads again.",
         "The sums of payouts may lack this one; orders and stock are not concerned.",
     ),
+    "mail_down": FindingWords(
+        "The mail server takes no mail",
+        "{why}",
+        "Check [mail] in the configuration and its password; the command sends a test mail.",
+        "Mails to buyers wait, and go out by themselves once it works again.",
+    ),
+    "mail_not_sent": FindingWords(
+        "Mails that the mail server refused",
+        "Order {order}, {address}: {why}",
+        "Write to the buyer in another way, or send the mail again with the command once the reason is gone.",
+        "This buyer was not told.",
+    ),
+    "mail_unclear": FindingWords(
+        "Mails of which nobody knows whether they arrived",
+        "Order {order}: {why}",
+        "Look into the mail server's list of sent mails; the command sends the mail again.",
+        "It is not sent again by itself, so that no buyer gets it twice.",
+    ),
     "bug": FindingWords(
         "Faults of the program",
         "{channel}: {subject}: {what}",

@@ -413,6 +413,24 @@ FINDINGS: dict[str, FindingWords] = {
         "Bandingkan dengan laporan kanal itu; perintah ini membaca ulang.",
         "Jumlah pencairan mungkin kurang yang ini; pesanan dan stok tidak terpengaruh.",
     ),
+    "mail_down": FindingWords(
+        "Server surel tidak menerima surel",
+        "{why}",
+        "Periksa [mail] di konfigurasi dan kata sandinya; perintah ini mengirim surel percobaan.",
+        "Surel untuk pembeli menunggu, dan terkirim sendiri setelah server pulih.",
+    ),
+    "mail_not_sent": FindingWords(
+        "Surel yang ditolak server surel",
+        "Pesanan {order}, {address}: {why}",
+        "Hubungi pembeli dengan cara lain, atau kirim ulang dengan perintah ini setelah penyebabnya hilang.",
+        "Pembeli ini belum diberi tahu.",
+    ),
+    "mail_unclear": FindingWords(
+        "Surel yang tidak jelas sampai atau tidak",
+        "Pesanan {order}: {why}",
+        "Periksa daftar surel terkirim di server surel; perintah ini mengirim ulang.",
+        "Tidak dikirim ulang dengan sendirinya, supaya pembeli tidak menerimanya dua kali.",
+    ),
     "bug": FindingWords(
         "Kesalahan program",
         "{channel}: {subject}: {what}",
