@@ -136,7 +136,7 @@ class Lazada(Channel):
         self._names: dict[str, frozenset[str]] = {}
         self._known_warehouses: Warehouses | None = None
         self._notes: dict[str, str] = {}
-        """What a missing permission keeps from us: path -> sentence for the report."""
+        """What Lazada keeps from this app: name -> sentence for the report."""
         # The shop's own bounds replace the declared ones on this instance.
         self.capabilities = replace(
             type(self).capabilities,
@@ -172,27 +172,26 @@ class Lazada(Channel):
 
     # -- the shop's warehouses
 
-    async def _warehouses(self) -> Warehouses:
-        """Read once, and again with every walk through the listings. Where Lazada refuses to list them the shop counts as one with a
-        single warehouse: orders must go on."""
-        if self._known_warehouses is None:
-            own = self._settings.warehouse_code
-            try:
-                found = warehouses_of(await self._api.warehouse_get(), own=own)
-            except Unrecognised as unreadable:
-                raise Temporary(f"warehouses: {unreadable}") from None
-            except Rejected as refused:
-                found = Warehouses(own)
-                self._notes["warehouses"] = (
-                    f"Lazada does not list the shop's warehouses ({refused.code}); it is treated as having one"
-                )
-                if refused.code not in NO_PERMISSION:
-                    return found  # asked again with the next errand
-            else:
-                self._notes.pop("warehouses", None)
-            self._known_warehouses = found
-            self.capabilities = replace(self.capabilities, locations=found.several, whole_item_writes=found.several)
-        return self._known_warehouses
+    async def _warehouses(self, *, fresh: bool = False) -> Warehouses:
+        """Read once, and again (`fresh`) with every walk through the listings. Where Lazada refuses to list them, what was known stays;
+        before anything is known the shop counts as one with a single warehouse, because orders must go on."""
+        if self._known_warehouses is not None and not fresh:
+            return self._known_warehouses
+        own = self._settings.warehouse_code
+        try:
+            found = warehouses_of(await self._api.warehouse_get(), own=own)
+        except Unrecognised as unreadable:
+            raise Temporary(f"warehouses: {unreadable}") from None
+        except Rejected as refused:
+            self._notes["warehouses"] = f"Lazada does not list the shop's warehouses ({refused.code or refused.why})"
+            found = self._known_warehouses or Warehouses(own)
+            if refused.code not in NO_PERMISSION:
+                return found  # asked again with the next errand
+        else:
+            self._notes.pop("warehouses", None)
+        self._known_warehouses = found
+        self.capabilities = replace(self.capabilities, locations=found.several, whole_item_writes=found.several)
+        return found
 
     # -- streams
 
@@ -257,8 +256,7 @@ class Lazada(Channel):
 
     async def listings(self) -> AsyncIterator[tuple[RemoteListing, ...]]:
         """All SKUs that are not deleted, 50 products a page."""
-        self._known_warehouses = None
-        warehouses = await self._warehouses()
+        warehouses = await self._warehouses(fresh=True)
         async for skus in self._product_pages():
             yield tuple(listing_of(sku, warehouses) for sku in skus)
 

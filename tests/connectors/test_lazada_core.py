@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
 
 from simulation import Simulation, in_virtual_time, simulate
 
-from sellersync.jobs import answer_cancellation, pull_listings
+from sellersync.jobs import answer_cancellation, pull_listings, pull_settlements
 from sellersync.sandbox.kit import Event, Fault, FaultKind
 from sellersync.store import cancellations, stock, work
 from sellersync.store.cancellations import AnswerState
@@ -101,5 +101,36 @@ def test_two_warehouses_each_with_its_own_number(tmp_path: Path) -> None:
             await s.settle()
             assert product.shown == {"dropshipping": 9, SECOND: 1}
             assert len(sim.journal.entries(Event.PARCEL_ARRANGED)) == 1
+
+    in_virtual_time(body)
+
+
+def test_settlements_grow_and_a_missing_permission_is_their_own_trouble(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("lazada",), courier=False) as s:
+            await s.start_shops({"KOPI-250": 10})
+            sim: Any = s.sims["lazada"]
+            order_id = s.order("lazada", {"KOPI-250": 2})
+            await s.settle(2)
+            world, shop = s.app.world, s.shop("lazada")
+            sim.finance_allowed = False
+            await pull_settlements.run(world, shop)
+            assert s.query("SELECT COUNT(*) FROM settlement")[0][0] == 0
+            assert [tuple(row) for row in s.query("SELECT state FROM channel WHERE slug = 'lazada'")] == [("ok",)]
+            open_findings = "SELECT kind FROM finding WHERE kind LIKE 'settlement%' AND closed_ms IS NULL"
+            assert s.query(open_findings)
+            sim.finance_allowed = True
+            sim.settle_order(order_id)
+            await s.clock.sleep(60)
+            await pull_settlements.run(world, shop, replay=True)
+            assert s.query(open_findings) == []
+            sim.correct_settlement(order_id, -1_000)
+            for _ in range(2):
+                await s.clock.sleep(6 * 3600)
+                await pull_settlements.run(world, shop)
+            kept = s.query("SELECT remote_id, order_remote_id, net FROM settlement ORDER BY remote_id")
+            assert {row[0]: (row[1], row[2]) for row in kept} == sim.settlements()
+            parts = s.query("SELECT settlement_id, SUM(amount) FROM settlement_part GROUP BY settlement_id")
+            assert sorted(row[1] for row in parts) == sorted(row[2] for row in kept)
 
     in_virtual_time(body)

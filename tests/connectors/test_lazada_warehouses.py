@@ -331,6 +331,19 @@ def test_orders_go_on_where_the_platform_does_not_list_the_warehouses(
     on_rig("lazada", body)
 
 
+def test_what_was_known_of_the_warehouses_outlives_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(rig: LazadaRig) -> None:
+        (coffee,) = two_warehouses(rig)
+        rig.sim.place_order([(coffee.remote_key, 1)])
+        await listings(rig)
+        refusing(rig, monkeypatch, {"code": "4711", "message": "what?", "type": "ISP"})
+        (listing,) = await listings(rig)
+        assert [target.location for target in listing.targets] == [FIRST, SECOND]
+        assert [order.lines[0].location for order in await orders(rig)] == [FIRST]
+
+    on_rig("lazada", body)
+
+
 def test_several_warehouses_that_are_not_listed_are_reported() -> None:
     async def body(rig: LazadaRig) -> None:
         two_warehouses(rig)
