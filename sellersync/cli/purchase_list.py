@@ -58,7 +58,7 @@ def as_xlsx(skus: Sequence[SkuDemand], language: str, *, made_at: datetime) -> b
     from xlsxwriter import Workbook  # type: ignore[import-untyped]  # for this command alone
 
     file = io.BytesIO()
-    book = Workbook(file, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
+    book = Workbook(file, {"in_memory": True})
     book.set_properties({"created": made_at.replace(tzinfo=None, microsecond=0)})
     bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     amount, total = book.add_format({"num_format": "#,##0"}), book.add_format({"num_format": "#,##0", "bold": True})
