@@ -199,24 +199,33 @@ class _Press:
             for slug in sorted({parcel.channel for parcel in parcels}):
                 ids = [parcel.id for parcel in parcels if parcel.channel == slug]
                 task = bar.add(f"labels of {slug}", total=len(ids))
-                count = iter(range(1, len(ids) + 1))
-                why = await self._fetch_from(slug, ids, lambda _, t=task, c=count: bar.update(t, completed=next(c)))  # type: ignore[misc]
-                said |= dict.fromkeys(ids, why)
+                said |= await self._fetch_from(slug, ids, partial(bar.update, task, advance=1))
         here = await self._app.ledger.read(partial(stored.stored_labels, parcels=parcels))
         refused = await self._app.ledger.read(stored.refused_labels)
         for parcel in parcels:
             if parcel.id not in here:
-                why = refused.get(parcel.id) or said[parcel.id]
-                self._done.leave_out(parcel, why or f"{parcel.channel} is still making it; try again in a minute")
+                self._done.leave_out(parcel, self._app.redactor(refused.get(parcel.id) or said[parcel.id]))
 
-    async def _fetch_from(self, slug: str, ids: list[int], each: Callable[[int], None]) -> str:
+    async def _fetch_from(self, slug: str, ids: list[int], step: Callable[[], None]) -> dict[int, str]:
+        """Parcel id -> why there is no label, for all of `ids`."""
         shop = next((shop for shop in self._app.world.shops if shop.slug == slug), None)
         if shop is None:
-            return f"{slug} is not configured"
+            return dict.fromkeys(ids, f"{slug} is not configured")
         if not fetch_labels.offers_labels(shop):
-            return f"{slug} delivers no labels"
+            return dict.fromkeys(ids, f"{slug} delivers no labels")
+        said: dict[int, str] = {}
+
+        def each(parcel_id: int, why: str) -> None:
+            said[parcel_id] = f"not ready at {slug}: {why}"
+            step()
+
         run = await fetch_labels.run(self._app.world, shop, wait_s=TURN_S_MAX, force=True, parcel_ids=ids, each=each)
-        return "" if run is None or run.ok else self._app.redactor(f"{slug}: {run.error}")
+        rest = (
+            f"{slug}: {run.error}"
+            if run is not None and not run.ok
+            else f"not asked for, {slug} is not ready; try again"
+        )
+        return {one: said.get(one, rest) for one in ids}
 
     async def _make(self, parcels: Sequence[DeskParcel]) -> None:
         """Labels of our own, stored in batches as they are made."""

@@ -36,9 +36,10 @@ async def run(
     wait_s: float = 0.0,
     force: bool = False,
     parcel_ids: Sequence[int] | None = None,
-    each: Callable[[int], None] = lambda parcel_id: None,
+    each: Callable[[int, str], None] = lambda parcel_id, why: None,
 ) -> Run | None:
-    """Fetch the missing labels of one channel: all that are due, or just `parcel_ids`. `each` is told of every parcel looked at.
+    """Fetch the missing labels of one channel: all that are due, or just `parcel_ids`. `each` is told of every parcel that was
+    looked at, with the reason why there is no label yet ("" when there is).
 
     `None` when the channel is backing off (unless `force`).
     """
@@ -59,18 +60,19 @@ async def run(
         for parcel_id, number, remote in due:
             try:
                 label = await shop.channel.label(remote)
-            except Temporary:
+            except Temporary as unready:
+                each(parcel_id, unready.why)
                 run.count("not_yet")
                 not_yet += 1
                 if not_yet >= NOT_YET_MAX:
                     break
                 continue
             except Rejected as refused:
+                each(parcel_id, refused.why)
                 await _refuse(world, parcel_id, remote, refused.why, run)
                 continue
-            finally:
-                each(parcel_id)
             not_yet = 0
+            each(parcel_id, "")
             await _keep(world, parcel_id, number, remote, label, run)
         await world.ledger.write(
             lambda session: labels.close_settled_refusals(session, now_ms=world.ledger.now_ms()), name="labels_tidied"
