@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, time
 
 from sellersync.forecast import SkuDemand
 
@@ -53,13 +53,13 @@ def as_csv(skus: Sequence[SkuDemand], language: str) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def as_xlsx(skus: Sequence[SkuDemand], language: str, *, made_at: datetime) -> bytes:
+def as_xlsx(skus: Sequence[SkuDemand], language: str, *, day: date) -> bytes:
     """The list as a spreadsheet, a sheet for each supplier in the order given, each with its total where every cost is known."""
     from xlsxwriter import Workbook  # type: ignore[import-untyped]  # for this command alone
 
     file = io.BytesIO()
     book = Workbook(file, {"in_memory": True})
-    book.set_properties({"created": made_at.replace(tzinfo=None, microsecond=0)})
+    book.set_properties({"created": datetime.combine(day, time())})  # not the moment: the same list, the same bytes
     bold = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     amount, total = book.add_format({"num_format": "#,##0"}), book.add_format({"num_format": "#,##0", "bold": True})
     decimal = book.add_format({"num_format": "0.00"})

@@ -96,7 +96,7 @@ def _write_lists(
     if csv is not None:
         _write(csv, as_csv(skus, language))
     if xlsx is not None:
-        _write(xlsx, as_xlsx(skus, language, made_at=report.made_at))
+        _write(xlsx, as_xlsx(skus, language, day=report.day))
 
 
 def _write(file: Path, content: bytes) -> None:

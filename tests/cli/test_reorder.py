@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import zipfile
-from datetime import UTC, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,7 +25,7 @@ from sellersync.forecast import Candidate, DemandClass, Method, SkuDemand, SkuFo
 from sellersync.store import listings, orders, stock, work
 
 JAKARTA = ZoneInfo("Asia/Jakarta")
-MADE = datetime(2026, 11, 21, 3, 4, 5, 678_900, tzinfo=UTC)
+DAY = date(2026, 11, 21)
 PLAN_HEAD = "sku,title,supplier,lead_days,cover_days,order_multiple,order_min,reorder_point,discontinued"
 
 
@@ -146,7 +146,7 @@ def sku(code: str, supplier: str, *, cost: int | None = 1_000, title: str = "Bar
     forecast = SkuForecast(DemandClass.SMOOTH, 100, 0, 21, 6, (naive, one), naive, one, None)
     terms = BuyingTerms(7, 14)
     advice = advise(Demand(2.345678, 0.5, 21), Stock(3), terms)
-    return SkuDemand(code, title, "899", supplier, True, Stock(3), forecast, terms, advice, 0, False, MADE.date(), cost)
+    return SkuDemand(code, title, "899", supplier, True, Stock(3), forecast, terms, advice, 0, False, DAY, cost)
 
 
 def sheets(content: bytes) -> dict[str, str]:
@@ -161,7 +161,7 @@ def sheets(content: bytes) -> dict[str, str]:
 
 def test_the_spreadsheet_has_a_sheet_for_each_supplier() -> None:
     rows = [sku("A", ""), sku("B", "PT Gayo", title="=1+1"), sku("C", "PT Gayo"), sku("D", "pt gayo", cost=None)]
-    found = sheets(as_xlsx(rows, "id", made_at=MADE))
+    found = sheets(as_xlsx(rows, "id", day=DAY))
     assert list(found) == ["Tanpa pemasok", "PT Gayo", "pt gayo 2"]
     assert ">Jumlah beli<" in found["PT Gayo"]
     assert ">=1+1<" in found["PT Gayo"]  # a string, not a formula
@@ -175,22 +175,22 @@ def test_the_spreadsheet_has_a_sheet_for_each_supplier() -> None:
 
 @pytest.mark.parametrize("supplier", ["x" * 40, "CV: A/B [1]?*\\", "'quoted'", "History", "***"])
 def test_every_supplier_gets_a_sheet(supplier: str) -> None:
-    found = sheets(as_xlsx([sku("A", supplier), sku("B", supplier + " ")], "en", made_at=MADE))
+    found = sheets(as_xlsx([sku("A", supplier), sku("B", supplier + " ")], "en", day=DAY))
     assert len(found) == 2
 
 
 def test_the_same_list_gives_the_same_bytes() -> None:
     rows = [sku("A", ""), sku("B", "PT Gayo")]
-    assert as_xlsx(rows, "id", made_at=MADE) == as_xlsx(rows, "id", made_at=MADE)
+    assert as_xlsx(rows, "id", day=DAY) == as_xlsx(rows, "id", day=DAY)
     assert as_csv(rows, "id") == as_csv(rows, "id")
-    with zipfile.ZipFile(io.BytesIO(as_xlsx(rows, "id", made_at=MADE))) as book:
+    with zipfile.ZipFile(io.BytesIO(as_xlsx(rows, "id", day=DAY))) as book:
         assert {entry.date_time for entry in book.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         times = re.findall(r"\d{4}-\d\d-\d\dT[\d:.]+Z", book.read("docProps/core.xml").decode())
-    assert set(times) == {"2026-11-21T03:04:05Z"}
+    assert set(times) == {"2026-11-21T00:00:00Z"}
 
 
 def test_an_empty_list_is_a_file_all_the_same() -> None:
-    assert ">Quantity<" in next(iter(sheets(as_xlsx([], "en", made_at=MADE)).values()))
+    assert ">Quantity<" in next(iter(sheets(as_xlsx([], "en", day=DAY)).values()))
 
 
 # ------------------------------------------------------------------------------------------------------------------ plans and costs
