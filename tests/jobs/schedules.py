@@ -212,12 +212,12 @@ class Bench:
         self.life.world.policy = replace(policy, quote_cache_s=0.0 if rng.random() < 0.5 else 3_600.0)
         order_id = self.s.order(self.provider, {"KOPI-250": rng.randint(1, 2)}, cod=rng.random() < 0.3)
         assert order_id is not None
-        await self.s.clock.sleep(rng.choice((1.0, 130.0)))
+        await self.s.clock.sleep(130.0)  # longer than any list takes to show it
         self.chaos.on = True
         await self._until(lambda: bool(self._parcel_rows(order_id)) or self._ready(order_id), order_id, first_pull=True)
         self.chaos.on = True
         await self._until(lambda: self._booked(order_id), order_id)
-        if self.own_site and rng.random() < 0.35:
+        if self.own_site and rng.random() < 0.25:
             await self._cancel(order_id, rebook=rng.random() < 0.5)
         self.chaos.on = False
         self._judge(order_id)
@@ -232,14 +232,24 @@ class Bench:
             if number >= CHAOS_ROUNDS:
                 self.chaos.on = False
             try:
-                await self._round(pull=first_pull or rng.random() < 0.3, book=not first_pull)
+                await self._round(pull=first_pull or rng.random() < 0.2, book=not first_pull)
             except Killed:
                 await self.reborn()
             if over():
                 return
             await self._person()
-            await self.s.clock.sleep(rng.choice(WAITS_S))
+            await self.s.clock.sleep(rng.choice(WAITS_S) if rng.random() < 0.3 else self._idle_s())
         raise AssertionError(f"not settled after {ROUNDS_MAX} rounds\n{self._told(order_id)}")
+
+    def _idle_s(self) -> float:
+        """How long nothing can happen: a claim is not looked at before its time, and a channel that backs off is let alone."""
+        [row] = self.s.query(
+            "SELECT (SELECT MIN(not_before_settle_ms) FROM claim WHERE state IN ('open', 'dead') AND not_before_settle_ms > :now), "
+            "(SELECT MAX(paused_until_ms) FROM channel)",
+            now=self.s.app.ledger.now_ms(),
+        )
+        until_ms = max((ms for ms in row if ms is not None), default=0)
+        return max((until_ms - self.s.app.ledger.now_ms()) / 1000, 0.0) + 3.0
 
     async def _round(self, *, pull: bool, book: bool) -> None:
         world, shop = self.life.world, self.shop()
@@ -250,7 +260,7 @@ class Bench:
         if book:
             run = await book_couriers.run(world, shop)
             self.figures.look_ups += run.counts.get("looked_up", 0) if run is not None else 0
-        if self.chaos.rng.random() < 0.2:
+        if self.chaos.rng.random() < 0.1:
             await track_parcels.run(world, shop)
 
     async def _cancel(self, order_id: str, *, rebook: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zlib
 from pathlib import Path
 from random import Random
@@ -11,6 +12,7 @@ import pytest
 from schedules import Figures, run_schedules
 from simulation import in_virtual_time
 
+from sellersync import app as application
 from sellersync.connector.registry import simulator_class
 
 BOOKERS = (
@@ -20,9 +22,15 @@ BOOKERS = (
     ("woocommerce", "biteship"),
     ("woocommerce", "kiriminaja"),
 )
-BATCH = 42
+BATCH = 40
 """Schedules on one bench: a ledger that grows makes each of them slower."""
 LAGS_S = {"biteship": (0.0, 9.0), "kiriminaja": (0.0, 55.0)}
+
+
+@pytest.fixture(autouse=True)
+def _quick_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for the connectors among all installed packages is most of what a start costs; they do not change here."""
+    monkeypatch.setattr(application, "connector_class", functools.cache(application.connector_class))
 
 
 def switches(provider: str, courier: str | None, rng: Random) -> dict[str, Any]:
