@@ -228,6 +228,7 @@ def test_an_answer_is_committed_once_and_a_done_one_closes_the_finding(bench: Be
         (True, CancellationState.REJECTED, "refused"),
         (False, CancellationState.ACCEPTED, "refused"),
         (True, CancellationState.WITHDRAWN, "refused"),
+        (False, CancellationState.WITHDRAWN, "done"),
     ],
 )
 def test_a_lost_answer_is_settled_by_what_the_channel_shows(

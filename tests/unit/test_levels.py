@@ -16,9 +16,11 @@ from sellersync.domain.levels import (
     PushPlan,
     PushPolicy,
     TargetFacts,
+    UnitsBeyond,
     expected_after,
     level_of,
     plan_pushes,
+    units_beyond,
 )
 from sellersync.domain.listings import Effect, TargetKey
 
@@ -58,6 +60,9 @@ any_target = st.builds(
     blind_buffer=st.integers(0, 5),
     blocked=st.none() | st.sampled_from(RejectClass),
     blocked_level=maybe,
+    at_risk=small,
+    last_shown=maybe,
+    locked=st.booleans(),
     wanted_at=st.none() | st.just(T0),
     version=small,
 )
@@ -359,6 +364,82 @@ def test_whatever_a_campaign_does_the_shelf_is_never_promised_twice(
         facts = replace(facts, expected=sent(plan(facts)).get(1, facts.expected))
         assert facts.expected is not None
         assert facts.expected == max((facts.sellable or 0) - (facts.pot or 0), 0)
+
+
+# ------------------------------------------------------------------------------------------ units beyond the level, kept back elsewhere
+
+
+@pytest.mark.parametrize(
+    ("facts", "beyond"),
+    [
+        (target(sellable=10, expected=40), UnitsBeyond(0, 40, 10)),  # the lowering is merely under way
+        (target(sellable=10, expected=40, locked=True), UnitsBeyond(30, 40, 10)),
+        (target(sellable=10, expected=8, locked=True), UnitsBeyond(0, 8, 10)),  # a raise was refused
+        (target(sellable=-2, expected=40, locked=True), UnitsBeyond(40, 40, 0)),
+        (target(sellable=10, last_shown=40, locked=True), UnitsBeyond(30, 40, 10)),  # unknown now: as it was last seen
+        (target(sellable=10, expected=12, last_shown=40, locked=True), UnitsBeyond(2, 12, 10)),
+        (target(sellable=10, floor=25, locked=True), UnitsBeyond(15, None, 10)),  # never seen: at least its floor
+        (target(sellable=10, locked=True), UnitsBeyond(0, None, 10)),
+        (target(sellable=10, expected=40, floor=25), UnitsBeyond(15, 40, 10)),  # it can be lowered to its floor
+        (target(sellable=10, expected=20, floor=25), UnitsBeyond(10, 20, 10)),
+        (target(sellable=10, expected=10, floor=5), UnitsBeyond(0, 10, 10)),
+        (target(sellable=10, expected=0, pot=30), UnitsBeyond(20, 0, 0)),  # the pot alone is more than the shelf
+        (target(sellable=10, expected=6, pot=4), UnitsBeyond(0, 6, 6)),
+        (target(sellable=10, expected=9, pot=4, locked=True), UnitsBeyond(3, 9, 6)),
+        (target(sellable=10, expected=30, pot=30, floor=30, pot_inside=True), UnitsBeyond(20, 30, 10)),
+        (target(sellable=10, expected=12, held_outside=2, locked=True), UnitsBeyond(0, 12, 12)),
+        (target(sellable=10, expected=12, buffer=3, locked=True), UnitsBeyond(5, 12, 7)),
+        (target(sellable=None, expected=40, locked=True), UnitsBeyond()),
+    ],
+)
+def test_what_a_target_sells_beyond_its_level(facts: TargetFacts, beyond: UnitsBeyond) -> None:
+    assert units_beyond(facts) == beyond
+
+
+def test_where_numbers_never_go_down_the_difference_is_beyond_the_level() -> None:
+    assert units_beyond(target(sellable=10, expected=12), can_decrease=False) == UnitsBeyond(2, 12, 10)
+
+
+@given(facts=any_target, more=st.integers(1, 9))
+def test_units_at_risk_lower_a_level_and_never_below_zero(facts: TargetFacts, more: int) -> None:
+    before, after = level_of(facts), level_of(replace(facts, at_risk=facts.at_risk + more))
+    assert (before is None) == (after is None)
+    if before is not None and after is not None:
+        assert max(before - more, 0) <= after <= before
+
+
+@given(
+    shelf=st.integers(-5, 30),
+    shown=small,
+    pot=small,
+    rounds=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=6),
+)
+def test_b34_a_sale_beyond_the_level_of_a_locked_target_is_never_a_second_oversell(
+    shelf: int, shown: int, pot: int, rounds: list[tuple[int, int]]
+) -> None:
+    """Between two pulls the locked channel sells of what it shows beyond its level, and another channel all that it shows.
+
+    Nobody is short by more than the locked channel alone took beyond the shelf: the other channel adds nothing to it.
+    """
+    for taken, wanted in rounds:
+        locked = target(1, shelf, expected=shown, pot=pot, locked=True)
+        beyond = units_beyond(locked).at_risk
+        other = level_of(target(2, shelf, at_risk=beyond))
+        assert other is not None
+        sold = min(taken, beyond)
+        elsewhere = min(wanted, other)
+        assert max(sold + elsewhere - max(shelf, 0), 0) == max(sold - max(shelf, 0), 0)
+        if not beyond:
+            assert other == max(shelf, 0)
+        from_pot = min(sold, pot)
+        shelf, pot, shown = shelf - sold - elsewhere, pot - from_pot, shown - (sold - from_pot)
+
+
+def test_what_a_locked_target_takes_to_zero_is_explained() -> None:
+    """The suddenly-zero guard asks nobody about it."""
+    found = [target(n, 5, expected=5, caused=False, at_risk=5) for n in range(1, 13)]
+    assert plan(*found).zero_held == ()
+    assert set(sent(plan(*found, fresh=False)).values()) == {0}
 
 
 # ---------------------------------------------------------------------------------------------------------------- the expected number
