@@ -99,9 +99,9 @@ def compose(letter: Letter, sender: Sender, recipient: str, *, message_id: str, 
     message["Date"] = format_datetime(written_at)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"
-    message["Content-Language"] = letter.language
     message.set_content(_render(letter, "txt"), cte="quoted-printable")
     message.add_alternative(_render(letter, "html"), subtype="html", cte="quoted-printable")
+    message["Content-Language"] = letter.language
     return message
 
 

@@ -143,7 +143,9 @@ class _Attempt:
 
 
 def _reason(failure: BaseException) -> str:
-    said = str(failure) or type(failure).__name__
+    said = str(failure).strip(" :") or type(failure).__name__
+    if failure.__cause__ is not None and str(failure.__cause__) not in said:
+        said = f"{said}: {failure.__cause__}"
     code = getattr(failure, "code", None)
     return f"{code} {said}" if isinstance(code, int) and str(code) not in said else said
 
