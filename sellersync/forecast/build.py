@@ -140,8 +140,8 @@ def demand_report(
 ) -> DemandReport:
     """What sold until the end of `day` (a complete day of the shop), what will, and what to buy now.
 
-    Reads one snapshot of the ledger. Takes 10 to 20 ms a SKU with the library (and 200 MB once), in the caller's process and one thread; `progress` is
-    told (SKUs done, SKUs in all). The same ledger, day and moment give the same value.
+    Reads one snapshot of the ledger. Takes 10 to 20 ms a SKU with the library (and 200 MB once), in the caller's process and one
+    thread; `progress` is told (SKUs done, SKUs in all). The same ledger, day and moment give the same value.
     """
     policy = policy or DemandPolicy()
     history = max(HISTORY_DAYS, policy.dead_after_days + ERROR_DAYS)
