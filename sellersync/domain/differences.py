@@ -63,7 +63,7 @@ def classify(seen: Seen) -> Difference | None:
         return None
     if seen.refused:
         return Difference.PUSH_REFUSED
-    returned = (seen.pot_before or 0) - (seen.pot_now or 0)
-    if returned > 0 and seen.shown - seen.expected_before == returned:
-        return Difference.CAMPAIGN_RETURN
+    returned = 0 if seen.pot_now is None else (seen.pot_before or 0) - seen.pot_now
+    if returned and seen.shown - seen.expected_before == returned:
+        return Difference.CAMPAIGN_RETURN if returned > 0 else None  # units that went into a pot are known from the pot
     return Difference.EDITED_BY_HAND

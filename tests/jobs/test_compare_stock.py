@@ -31,6 +31,9 @@ SKUS = {"KOPI-250": 30}
         (Seen(12, 10, 10, refused=True), Difference.PUSH_REFUSED),
         (Seen(15, 10, 10, pot_before=5, pot_now=0), Difference.CAMPAIGN_RETURN),
         (Seen(14, 10, 10, pot_before=5, pot_now=0), Difference.EDITED_BY_HAND),
+        (Seen(15, 10, 10, pot_before=5, pot_now=None), Difference.EDITED_BY_HAND),
+        (Seen(6, 10, 10, pot_before=None, pot_now=4), None),
+        (Seen(5, 10, 10, pot_before=0, pot_now=4), Difference.EDITED_BY_HAND),
         (Seen(7, 10, 10), Difference.EDITED_BY_HAND),
     ],
 )
