@@ -276,7 +276,7 @@ class _Loading:
         at = self._at((*place, "warehouse"))
         if common.warehouse is None:
             return warehouses[:1]
-        codes = (common.warehouse,) if isinstance(common.warehouse, str) else common.warehouse
+        codes = common.warehouse
         if not codes:
             self.problems.append(f"{at}: the list is empty; expected is at least one of {', '.join(warehouses)}")
         if len(set(codes)) < len(codes):

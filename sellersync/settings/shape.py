@@ -101,7 +101,7 @@ class ChannelTable(Table):
         le=0.5,
         description="random share by which each interval is varied, so that channels do not march",
     )
-    warehouse: str | tuple[str, ...] | None = Field(
+    warehouse: tuple[str, ...] | None = Field(
         default=None,
         description="code of the warehouse that this channel sells from, or a list of codes; without it the first one",
     )
@@ -114,6 +114,13 @@ class ChannelTable(Table):
         le=90,
         description="how many days back the first pull goes; without it what the connector declares",
     )
+
+    @field_validator("warehouse", mode="before")
+    @classmethod
+    def _one_or_several(cls, codes: object) -> object:
+        if codes is not None and not isinstance(codes, str | list | tuple):
+            raise ValueError("a code in quotes, or a list of codes, is expected")
+        return (codes,) if isinstance(codes, str) else codes
 
 
 class ChannelSettings(Table):

@@ -190,6 +190,18 @@ def test_no_warehouse_means_one_called_main(place: Place) -> None:
     assert settings.channels["site"].warehouse == "main"
 
 
+def test_a_channel_may_sell_from_several_warehouses(place: Place) -> None:
+    """Its orders are taken from the first of the list, which need not be the first of the file."""
+    site = place.load(changed('provider = "toko"', 'provider = "toko"\nwarehouse = ["jakarta", "bandung"]')).channels[
+        "site"
+    ]
+    assert (site.warehouse, site.more_warehouses) == ("jakarta", ("bandung",))
+    one = place.load(changed('provider = "toko"', 'provider = "toko"\nwarehouse = ["jakarta"]')).channels["site"]
+    assert (one.warehouse, one.more_warehouses) == ("jakarta", ())
+    told = place.load(environ={"SELLERSYNC_CHANNELS__SITE__WAREHOUSE": '["bandung", "jakarta"]'}).channels["site"]
+    assert (told.warehouse, told.more_warehouses) == ("bandung", ("jakarta",))
+
+
 def test_http_bounds_are_those_of_the_wire() -> None:
     """`WireLimits(**settings.http.model_dump())` must work, and the defaults must be the same."""
     assert HttpSettings().model_dump() == dataclasses.asdict(WireLimits())
@@ -271,6 +283,31 @@ def test_five_mistakes_five_sentences(place: Place) -> None:
             "poll_s = 15",
             'warehouse = "medan"',
             "[channels.pasar-main] warehouse: 'medan' is no warehouse; expected is one of",
+        ),
+        (
+            'provider = "toko"',
+            'provider = "toko"\nwarehouse = ["jakarta", "medan"]',
+            "[channels.site] warehouse: 'medan' is no warehouse; expected is one of bandung, jakarta",
+        ),
+        (
+            'provider = "toko"',
+            'provider = "toko"\nwarehouse = ["jakarta", "jakarta"]',
+            "[channels.site] warehouse: a warehouse stands there twice; expected is each code once",
+        ),
+        (
+            'provider = "toko"',
+            'provider = "toko"\nwarehouse = []',
+            "[channels.site] warehouse: the list is empty; expected is at least one of bandung, jakarta",
+        ),
+        (
+            'provider = "toko"',
+            'provider = "toko"\nwarehouse = 3',
+            "[channels.site] warehouse: a code in quotes, or a list of codes, is expected",
+        ),
+        (
+            "poll_s = 15",
+            'warehouse = ["jakarta", "bandung"]',
+            "[channels.pasar-main] warehouse: 2 warehouses, and locations of their own besides; expected is a single code",
         ),
         (
             'IDL1 = "jakarta"',
