@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from sellersync.domain.parcels import ParcelState
 from sellersync.jobs import book_couriers, cancel_booking, courier_funds, courier_quotes
 from sellersync.jobs.courier_call import CourierTrouble
 from sellersync.jobs.courier_funds import Funds
-from sellersync.jobs.world import CourierAccount, Shop
+from sellersync.jobs.world import CourierAccount
 from sellersync.store import balances, cancels, reads_bookings, reads_orders
 from sellersync.store.cancels import BookedParcel
 from sellersync.store.ledger import Session
@@ -83,9 +84,12 @@ def quote(context: typer.Context, order: Order, channel: Channel = None) -> None
                      "value": want.facts.value, "cod_amount": want.cod_amount, "insured": want.insured_amount,
                      "offers": offers, "chosen": None if chosen is None else chosen.offer,
                      "handover": None if chosen is None else chosen.handover,
-                     "why": "" if chosen is None else chosen.why, "refusal": refusal})  # fmt: skip
+                     "why": "" if chosen is None else chosen.why, "refusal": refusal,
+                     "silent": {slug: no.why for slug, no in offered.refusals.items()}})  # fmt: skip
         else:
             _show_offers(offers, None if chosen is None else chosen.offer)
+            for slug, no in offered.refusals.items():
+                say(f"{slug} offers nothing: {state.redactor(no.why)}")
             say(f"{want.facts.weight_g} g, goods of {rupiah(want.facts.value)}"
                 + (f", COD {rupiah(want.cod_amount)}" if want.cod_amount else "")
                 + (f", insured for {rupiah(want.insured_amount)}" if want.insured_amount else "") + ".")  # fmt: skip
@@ -136,26 +140,26 @@ def book(context: typer.Context, order: Order, channel: Channel = None) -> None:
                 f"the booking of parcel {held.name} was cancelled; to send its goods after all: "
                 f"sellersync parcels rebook {head.remote_id}"
             )
-        with waiting("booking", quiet=state.json):
-            await _book_now(app, app.world.shop(head.channel), head)
-        return await _tell(app, state, head)
+        return await _book_now(app, state, head)
 
     raise typer.Exit(state.on_app(errand))
 
 
-async def _book_now(app: App, shop: Shop, head: OrderHead) -> None:
-    run = await book_couriers.run(app.world, shop, wait_s=TURN_S_MAX, force=True, only=head.id)
+async def _book_now(app: App, state: State, head: OrderHead) -> Code:
+    """Book an order's parcels and tell what they are like then; 1 unless each that lives is booked. Raises `Temporary`."""
+    shop = app.world.shop(head.channel)
+    with waiting("booking", quiet=state.json):
+        run = await book_couriers.run(app.world, shop, wait_s=TURN_S_MAX, force=True, only=head.id)
     if run is None or not run.ok:
         raise Temporary(f"{shop.slug} cannot book now: {run.error if run else 'it is backing off'}")
-
-
-async def _tell(app: App, state: State, head: OrderHead) -> Code:
-    """What an order's parcels are like now; 1 unless each that lives is booked."""
-    parcels = await app.ledger.read(lambda session: reads_orders.whole_order(session, head.id, vault=app.ledger.vault))
-    live = [parcel for parcel in parcels.parcels if ParcelState(parcel.state).live]
+    order = await app.ledger.read(lambda session: reads_orders.whole_order(session, head.id, vault=app.ledger.vault))
+    live = [parcel for parcel in order.parcels if ParcelState(parcel.state).live]
     booked = bool(live) and all(ParcelState(parcel.state).booked for parcel in live)
+    why = "" if booked else await app.ledger.read(partial(reads_bookings.why_not_booked, order_id=head.id))
+    if not booked and not why and run.counts.get("waits_for_balance"):
+        why = f"{courier_quotes.WAITS_FOR_BALANCE} (sellersync parcels balance)"
     if state.json:
-        as_json({"order": head.remote_id, "booked": booked, "parcels": live})
+        as_json({"order": head.remote_id, "booked": booked, "parcels": live, "why_not": why})
     elif not live:
         say(f"Order {head.remote_id} has no parcel to book: it is {head.state.replace('_', ' ')}.")
     else:
@@ -163,7 +167,11 @@ async def _tell(app: App, state: State, head: OrderHead) -> Code:
             say(f"Parcel {parcel.number} of order {head.remote_id}: {parcel.state.replace('_', ' ')}, "
                 f"{parcel.courier or 'no courier yet'}, waybill {parcel.waybill or 'not yet'}.")  # fmt: skip
         if not booked:
-            say(f"Why not, and what is open: sellersync orders show {head.remote_id}")
+            say(
+                f"Not booked: {state.redactor(why)}."
+                if why
+                else f"What is open: sellersync orders show {head.remote_id}"
+            )
     return Code.OK if booked else Code.ATTENTION
 
 
@@ -200,8 +208,7 @@ def _cancel(state: State, name: str, channel: str | None, *, reason: str, yes: b
         live = [parcel for parcel in parcels if parcel.state.live]
         if again and not live and number is None and parcels:
             await app.ledger.write(partial(cancels.want_again, order_id=head.id), name="want_again")
-            await _book_now(app, shop, head)
-            return await _tell(app, state, head)
+            return await _book_now(app, state, head)
         parcel = _one(live if number is None else [p for p in parcels if p.number == number], head)
         _ask(parcel, again=again, yes=yes)
         with waiting("cancelling", quiet=state.json):
@@ -209,8 +216,7 @@ def _cancel(state: State, name: str, channel: str | None, *, reason: str, yes: b
                 app.world, shop, parcel.parcel_id, reason=reason, rebook=again, wait_s=TURN_S_MAX
             )
         if answer.state == "done" and again:
-            await _book_now(app, shop, head)
-            return await _tell(app, state, head)
+            return await _book_now(app, state, head)
         if state.json:
             as_json({"order": head.remote_id, "parcel": parcel.number, "cancel": answer.state, "detail": answer.detail})
         else:
@@ -263,7 +269,7 @@ class Account:
     account: str
     balance: int | None
     tells: bool
-    asked: object
+    asked: datetime | None
     empty: str
     trouble: str
 
@@ -299,7 +305,7 @@ def balance(
             zone = app.settings.shop.zone
             table(
                 ("account", "balance", "asked", "can pay"),
-                [(row.account, _amount(row), when(row.asked, zone), row.empty or "yes") for row in rows],  # type: ignore[arg-type]
+                [(row.account, _amount(row), when(row.asked, zone), _can_pay(row)) for row in rows],
             )
             for row in rows:
                 if row.trouble:
@@ -328,6 +334,10 @@ async def _account(app: App, account: CourierAccount) -> Account:
         "" if empty is None else empty.why,
         trouble,
     )
+
+
+def _can_pay(row: Account) -> str:
+    return f"no: {row.empty}" if row.empty else "no" if row.balance == 0 else "yes"
 
 
 def _amount(row: Account) -> str:

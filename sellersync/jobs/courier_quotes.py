@@ -18,7 +18,7 @@ from .courier_call import CourierTrouble, calling
 from .courier_funds import Funds
 from .world import CourierAccount, Shop, World, paused
 
-WAITS_FOR_BALANCE = "waits for the balance of a courier account"
+WAITS_FOR_BALANCE = "the balance of a courier account is too low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,13 @@ class Wanted:
 
 @dataclass(slots=True)
 class Offered:
-    """What the accounts offer for a parcel. `keys` name the kept offers by account; `silent` are accounts that could not be asked."""
+    """What the accounts offer for a parcel. `keys` name the kept offers by account."""
 
     offers: list[Offer] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
+    refusals: dict[str, Rejected] = field(default_factory=dict)
+    """Why an account offers nothing; INSUFFICIENT_BALANCE where it was not even asked because it cannot pay."""
     trouble: CourierTrouble | None = None
-    refusal: Rejected | None = None
-    waits: bool = False
-    """An account was not asked because it cannot pay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ async def ask(world: World, want: Wanted, funds: Funds) -> Offered:
     offered = Offered()
     for account in world.couriers:
         if not funds.open_for(account, cod=want.facts.cod):
-            offered.waits = True
+            offered.refusals[account.slug] = _no_balance(want)
             continue
         key = quote_key(account.id, request)
         offered.keys[account.slug] = key
@@ -107,11 +106,9 @@ async def ask(world: World, want: Wanted, funds: Funds) -> Offered:
         except CourierTrouble as unwell:
             offered.trouble = unwell
         except Rejected as refused:
+            offered.refusals[account.slug] = refused
             if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
                 await funds.empty(account, refused.why, needed=0)
-                offered.waits = True
-            else:
-                offered.refusal = refused
     return offered
 
 
@@ -122,7 +119,8 @@ async def choose(world: World, want: Wanted, offered: Offered, funds: Funds) -> 
     that might carry it are unwell.
     """
     offers = list(offered.offers)
-    waits = offered.waits
+    no_balance = RejectClass.INSUFFICIENT_BALANCE
+    waits = any(refused.reject is no_balance for refused in offered.refusals.values())
     while True:
         choice = pick(offers, want.terms, want.facts)
         if isinstance(choice, Refusal):
@@ -135,12 +133,15 @@ async def choose(world: World, want: Wanted, offered: Offered, funds: Funds) -> 
         offers = [offer for offer in offers if offer.account != account.slug]
     if offered.trouble is not None:
         raise offered.trouble
-    item = want.parcel.order_remote_id
     if waits:
-        raise Rejected(item, WAITS_FOR_BALANCE, RejectClass.INSUFFICIENT_BALANCE)
-    if not offered.offers and offered.refusal is not None:
-        raise offered.refusal
-    raise Rejected(item, choice.why, RejectClass.NO_ROUTE)
+        raise _no_balance(want)
+    if not offered.offers and offered.refusals:
+        raise next(iter(offered.refusals.values()))
+    raise Rejected(want.parcel.order_remote_id, choice.why, RejectClass.NO_ROUTE)
+
+
+def _no_balance(want: Wanted) -> Rejected:
+    return Rejected(want.parcel.order_remote_id, WAITS_FOR_BALANCE, RejectClass.INSUFFICIENT_BALANCE)
 
 
 async def drop(world: World, key: str) -> None:

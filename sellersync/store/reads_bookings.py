@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -251,6 +252,27 @@ def recipient(session: Session, order_id: int, vault: Vault) -> Buyer | None:
     """The buyer of an order, opened for one booking."""
     sealed = session.execute(text("SELECT sealed FROM buyer WHERE order_id = :o"), {"o": order_id}).scalar()
     return None if sealed is None else Buyer(**vault.open_json(sealed, BUYER_PURPOSE))
+
+
+def why_not_booked(session: Session, order_id: int) -> str:
+    """Why the booking of an order's parcel was refused last, or its outcome is not known; "" where neither is so."""
+    claim = session.execute(
+        text(
+            "SELECT claim.detail FROM claim JOIN parcel ON parcel.id = claim.parcel_id WHERE parcel.order_id = :o "
+            "AND claim.state IN ('open', 'person') ORDER BY claim.id DESC"
+        ),
+        {"o": order_id},
+    ).first()
+    if claim is not None:
+        return f"its outcome is not known yet{': ' if claim.detail else ''}{claim.detail}"
+    refused = session.execute(
+        text(
+            "SELECT finding.details FROM finding JOIN parcel ON finding.subject = CAST(parcel.id AS TEXT) "
+            "WHERE finding.kind = 'booking_refused' AND finding.closed_ms IS NULL AND parcel.order_id = :o ORDER BY finding.id DESC"
+        ),
+        {"o": order_id},
+    ).first()
+    return "" if refused is None else str(json.loads(refused.details).get("why", ""))
 
 
 def sends_of(session: Session, claim_id: int) -> int:
