@@ -162,7 +162,10 @@ class _Press:
     async def run(self, parcels: Sequence[DeskParcel], *, again: bool) -> Printed:
         ready = [parcel for parcel in parcels if not self._unready(parcel, again=again)]
         labels = await self._app.ledger.read(partial(stored.stored_labels, parcels=ready))
-        missing = [parcel for parcel in ready if parcel.id not in labels]
+        missing = [parcel for parcel in ready if parcel.id not in labels and not parcel.gone]
+        for parcel in ready:
+            if parcel.gone and parcel.id not in labels:
+                self._done.leave_out(parcel, "it has left, and its label is not kept any more")
         if missing:
             await self._fetch([parcel for parcel in missing if not parcel.own])
             await self._make([parcel for parcel in missing if parcel.own])
@@ -174,7 +177,7 @@ class _Press:
         return self._done
 
     def _unready(self, parcel: DeskParcel, *, again: bool) -> bool:
-        """Has the parcel a label at all? A cancelled one is named only where somebody asks for it, or may still pick it up."""
+        """Has the parcel no label now? It is named with the reason."""
         why = ""
         if parcel.called_off:
             why = "cancelled or asked to be cancelled: do not ship"
@@ -186,6 +189,8 @@ class _Press:
             why = "the courier has given no waybill yet"
         elif parcel.gone and not again:
             why = "it has left already"
+        elif parcel.state is not ParcelState.BOOKED and not again:
+            why = "it was stopped by the courier or the channel: sellersync parcels trouble"
         if why:
             self._done.leave_out(parcel, why)
         return bool(why)

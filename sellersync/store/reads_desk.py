@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session
 
 from sellersync.domain.desk import DeskLine, DeskParcel, DeskPart, ManifestHead
-from sellersync.domain.orders import OrderState
+from sellersync.domain.orders import OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.times import from_epoch_ms
 
 from .bulk import select_in
+from .posting import unpack_units
 from .reads import at
 
 PROMISE_MS = 24 * 3_600_000
@@ -118,26 +120,69 @@ def _parcel(row: Any, lines: Sequence[DeskLine], promise_ms: int) -> DeskParcel:
 
 
 def _lines(session: Session, parcel_ids: Sequence[int]) -> dict[int, list[DeskLine]]:
-    """Parcel id -> its lines. A parcel that was given up or has left keeps what it had as far as the ledger remembers it."""
-    rows = select_in(
-        session,
-        "SELECT parcel_unit.parcel_id, parcel_unit.live, order_line.id, order_line.title, order_line.seller_sku, "
-        "order_line.recipe_id, order_line.warehouse_id, warehouse.code FROM parcel_unit "
-        "JOIN order_line ON order_line.id = parcel_unit.line_id LEFT JOIN warehouse ON warehouse.id = order_line.warehouse_id "
-        "WHERE parcel_unit.parcel_id IN",
-        list(parcel_ids),
-    )
+    """Parcel id -> its lines, without the units that were cancelled since."""
+    rows = [
+        row
+        for row in select_in(
+            session,
+            "SELECT parcel_unit.parcel_id, parcel_unit.unit_key, parcel_unit.live, order_line.id, order_line.title, "
+            "order_line.seller_sku, order_line.recipe_id, order_line.warehouse_id, order_line.units, warehouse.code FROM parcel_unit "
+            "JOIN order_line ON order_line.id = parcel_unit.line_id "
+            "LEFT JOIN warehouse ON warehouse.id = order_line.warehouse_id WHERE parcel_unit.parcel_id IN",
+            list(parcel_ids),
+        )
+        if row.live
+    ]
     grouped: dict[int, dict[int, list[Any]]] = {}
     for row in rows:
-        if row.live:
-            grouped.setdefault(row.parcel_id, {}).setdefault(row.id, []).append(row)
-    units = [rows[0] for lines in grouped.values() for rows in lines.values()]
-    recipes = _recipes(session, sorted({unit.recipe_id for unit in units if unit.recipe_id is not None}))
+        grouped.setdefault(row.parcel_id, {}).setdefault(row.id, []).append(row)
+    cancelled = {row.id: _cancelled(row.units) for row in rows}
+    room = _room(session, [line_id for line_id, units in cancelled.items() if units.counted])
+    recipes = _recipes(session, sorted({row.recipe_id for row in rows if row.recipe_id is not None}))
     bins = bin_codes(session)
-    return {
-        parcel_id: [_line(lines[line_id], recipes, bins) for line_id in sorted(lines)]
-        for parcel_id, lines in grouped.items()
-    }
+    filled: dict[int, list[DeskLine]] = {}
+    for parcel_id, lines in grouped.items():
+        for line_id in sorted(lines):
+            wanted = [row for row in lines[line_id] if row.unit_key not in cancelled[line_id].keys]
+            wanted = wanted[: room.get((parcel_id, line_id), len(wanted))]
+            if wanted:
+                filled.setdefault(parcel_id, []).append(_line(wanted, recipes, bins))
+    return filled
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancelled:
+    """The cancelled units of a line: by the provider's names, and whether some are only counted."""
+
+    keys: frozenset[str]
+    counted: bool
+
+
+def _cancelled(packed: str) -> _Cancelled:
+    units = [unit for unit in unpack_units(packed) if unit.stage is UnitStage.CANCELLED]
+    return _Cancelled(frozenset(unit.key for unit in units if unit.key), any(not unit.key for unit in units))
+
+
+def _room(session: Session, line_ids: Sequence[int]) -> dict[tuple[int, int], int]:
+    """(parcel id, line id) -> how many counted units are in it, for lines of which some were cancelled: nobody says which of them, so
+    the earliest parcels keep theirs, as far as the order still holds goods on the shelf."""
+    rows = select_in(
+        session,
+        "SELECT parcel_unit.line_id, parcel_unit.parcel_id, order_line.on_shelf FROM parcel_unit "
+        "JOIN parcel ON parcel.id = parcel_unit.parcel_id JOIN order_line ON order_line.id = parcel_unit.line_id "
+        "WHERE parcel_unit.live AND parcel.picked_up_ms IS NULL AND parcel.handed_ms IS NULL "
+        "AND order_line.recipe_id IS NOT NULL AND parcel_unit.line_id IN",
+        list(line_ids),
+    )
+    left: dict[int, int] = {}
+    room: dict[tuple[int, int], int] = {}
+    for row in sorted(rows, key=lambda row: (row.line_id, row.parcel_id)):
+        key = (row.parcel_id, row.line_id)
+        room.setdefault(key, 0)
+        if left.setdefault(row.line_id, row.on_shelf) > 0:
+            left[row.line_id] -= 1
+            room[key] += 1
+    return room
 
 
 def _line(units: Sequence[Any], recipes: Mapping[int, list[Any]], bins: Mapping[tuple[int, int], str]) -> DeskLine:

@@ -203,3 +203,13 @@ def test_only_old_files_of_the_desk_are_purged(tmp_path: Path) -> None:
     assert purge_files(tmp_path, kept_days=30, now=now) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["labels-spx-2.pdf", "notes.pdf"]
     assert purge_files(tmp_path / "nowhere", kept_days=30, now=now) == 0
+
+
+def test_only_commands_that_print_load_the_libraries_of_paper() -> None:
+    """The daemon and every other command do without their memory."""
+    import subprocess
+    import sys
+
+    code = "import sys, sellersync.cli, sellersync.cli.main, sellersync.daemon; print({'reportlab', 'pypdf', 'PIL'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.strip() == "set()"

@@ -94,6 +94,30 @@ def test_what_lies_on_the_desk(shop: Bench) -> None:
     assert shop.read(lambda session: desk_parcels(session, channel="lazada")) == []
 
 
+def test_units_that_were_cancelled_are_not_packed(shop: Bench) -> None:
+    """Also those of a parcel that was booked before: two of three units that are only counted, one of two with names."""
+    from sellersync.store.reads_bookings import bookable_parcels
+
+    shop.record(order("A", line("KOPI", 3)), order("B", line("KOPI", unit("b1"), unit("b2"))))
+    shop.write(lambda session: bookable_parcels(session, shop.channels["shopee"], now_ms=shop.now_ms(), limit=5))
+    shop.execute("UPDATE parcel SET state = 'booked', remote_id = 'BK' || id, waybill = 'W' || id")
+    shop.record(
+        order("A", line("KOPI", 1, units(2, UnitStage.CANCELLED)), at=START + DAY, state=OrderState.BOOKED),
+        order("B", line("KOPI", unit("b1", UnitStage.CANCELLED), unit("b2")), at=START + DAY, state=OrderState.BOOKED),
+    )
+    assert shop.value("SELECT COUNT(*) FROM parcel_unit WHERE live") == 5
+    assert [(one.order, packing.contents_of(one)) for one in shop.read(desk_parcels)] == [
+        ("A", {"KOPI": 1}),
+        ("B", {"KOPI": 1}),
+    ]
+    number = shop.write(
+        lambda session: manifests.prepare_manifest(session, "SPX", [1, 2], who="sari", now_ms=shop.now_ms())
+    )
+    hand_over(shop, number)
+    assert shelf(shop) == (0, 2)
+    shop.assert_proven()
+
+
 def test_a_parcel_is_found_by_what_people_hold_in_hand(shop: Bench) -> None:
     two = (
         parcel("PA1", "A", BOOKED, ("line-KOPI", 1), waybill="SPX1"),
