@@ -265,11 +265,8 @@ def _policy(settings: Settings) -> Policy:
 
 def desk_rules(settings: Settings) -> DeskRules:
     """What the packing desk promises, for every command and trip that reads its queue."""
-    own_sites = {
-        slug
-        for slug, channel in settings.channels.items()
-        if connector_class(channel.provider).capabilities.own_site
-    }
+    classes = {slug: connector_class(channel.provider) for slug, channel in settings.channels.items()}
+    own_sites = {slug for slug, made in classes.items() if issubclass(made, Channel) and made.capabilities.own_site}
     desk = settings.desk
     return DeskRules(
         settings.shop.zone, timedelta(hours=desk.ship_within_h), desk.cut_off, desk.cut_offs, frozenset(own_sites)
