@@ -18,6 +18,7 @@ from sellersync.connector.contract import Authoriser, Token
 from sellersync.domain.errors import BadInput, NotSupported
 from sellersync.jobs.check_health import AUTHORISATION_WARNING, authorisation_end, keep_authorisation_end
 from sellersync.jobs.tokens import TokenKeeper
+from sellersync.settings.sentences import secret_fields
 from sellersync.store import reads, work
 from sellersync.store.findings import close_kind
 from sellersync.store.ledger import Session
@@ -185,7 +186,12 @@ def _keeper(app: App, channel: str) -> tuple[TokenKeeper, Authoriser]:
     if keeper is None:
         raise BadInput(f"no channel {channel!r} is configured; there are: {', '.join(app.keepers) or 'none'}")
     if keeper.authoriser is None:
-        raise NotSupported(f"{channel} works with static keys from the credential files and needs no login")
+        settings = type(app.connectors[channel]).Settings
+        files = " and ".join(f"{channel}.{name}" for name in sorted(secret_fields(settings)))
+        raise NotSupported(
+            f"{channel} works with static keys from the credential files and needs no login: new keys go into {files}; "
+            f"how to make them stands in the README of sellersync_{app.connectors[channel].provider}"
+        )
     return keeper, keeper.authoriser
 
 

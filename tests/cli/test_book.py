@@ -264,7 +264,10 @@ def test_a_push_before_the_first_walk_is_not_yet(desk: Desk) -> None:
 
 
 def test_static_keys_need_no_login(desk: Desk) -> None:
-    assert "static keys" in desk.run("auth", "login", "toko", expect=2)[1]
+    _, err = desk.run("auth", "login", "toko", expect=2)
+    assert "static keys" in err
+    assert "toko.consumer_key and toko.consumer_secret" in err
+    assert "README of sellersync_woocommerce" in err
     assert "there are: toko" in desk.run("auth", "login", "nowhere", expect=2)[1]
     assert desk.json("auth", "status")[0]["static_keys"] is True
     desk.run("auth", "import", "toko", expect=2)
