@@ -34,8 +34,8 @@ class WatchRules:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """A parcel as it was seen last. `changed_at`: when it was last seen to change; `waits_since`: when it was booked or, later, handed
-    to the courier by our word. `settled`: a return document stands for it, or its order was cancelled after all."""
+    """A parcel as it was seen last. `changed_at`: when it was last seen to change; `waits_since`: when it was booked. `left_shelf`
+    also by our own word that it was handed over. `settled`: a return document stands for it, or its order was cancelled after all."""
 
     state: ParcelState
     changed_at: datetime

@@ -9,7 +9,8 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.store import parcel_watch, tracking
 from sellersync.store.tracking import TrackedParcel
 
-from .courier_attempt import CourierTrouble, as_remote, calling
+from .courier_attempt import as_remote
+from .courier_call import CourierTrouble, calling
 from .world import Run, Shop, World, paused, running
 
 JOB = "track_parcels"

@@ -104,15 +104,15 @@ def troubled_parcels(
 def _since(row: Any, wrong: Trouble) -> datetime:
     if wrong is Trouble.UNCOLLECTED:
         return _at(row.waits_ms)
-    return _at(row.promised_ms if wrong is Trouble.OVERDUE else row.changed_ms)
+    return _at(row.promised_ms if wrong is Trouble.OVERDUE else max(row.changed_ms, row.handed_ms or 0))
 
 
 def _watched(row: Any) -> Watched:
     return Watched(
         ParcelState(row.state),
-        changed_at=_at(row.changed_ms),
+        changed_at=_at(max(row.changed_ms, row.handed_ms or 0)),
         waits_since=_at(row.waits_ms),
-        left_shelf=row.picked_up_ms is not None,
+        left_shelf=row.picked_up_ms is not None or row.handed_ms is not None,
         promised_at=None if row.promised_ms is None else _at(row.promised_ms),
         settled=bool(row.settled) or not row.news,
     )
@@ -154,10 +154,11 @@ def _at(ms: int) -> datetime:
 
 _WATCHED = text(
     "SELECT parcel.id, channel.slug, sales_order.remote_id AS order_remote, sales_order.number AS order_number, parcel.number, "
-    "parcel.state, parcel.remote_status, parcel.courier, parcel.service, parcel.waybill, parcel.picked_up_ms, parcel.promised_ms, "
+    "parcel.state, parcel.remote_status, parcel.courier, parcel.service, parcel.waybill, parcel.picked_up_ms, parcel.handed_ms, "
+    "parcel.promised_ms, "
     "COALESCE((SELECT MAX(seen_ms) FROM parcel_event WHERE parcel_event.parcel_id = parcel.id), parcel.state_since_ms, "
     "parcel.picked_up_ms, parcel.booked_ms, parcel.created_ms) AS changed_ms, "
-    "COALESCE(parcel.handed_ms, parcel.booked_ms, parcel.created_ms) AS waits_ms, "
+    "COALESCE(parcel.booked_ms, parcel.created_ms) AS waits_ms, "
     "CASE WHEN sales_order.state = 'cancelled' OR EXISTS (SELECT 1 FROM return_document "
     "WHERE return_document.order_id = parcel.order_id) THEN 1 ELSE 0 END AS settled, "
     # what was already over when the channel was first read is none of this ledger's business

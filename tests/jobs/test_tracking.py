@@ -82,6 +82,31 @@ def test_a_daemon_that_is_about_to_end_does_not_look_at_all_parcels(tmp_path: Pa
     in_virtual_time(body)
 
 
+def test_a_status_that_nobody_knows_is_counted_and_takes_nothing_back(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("woocommerce",)) as s:
+            await s.start_shops(SKUS)
+            [booking] = await booked(s, 1)
+            assert s.courier is not None
+            shop = s.shop("woocommerce")
+            s.courier.collect(booking)
+            await s.clock.sleep(10)
+            await track_parcels.run(s.app.world, shop)
+            s.courier._depot.parcels[booking].status = "gone_fishing"  # type: ignore[attr-defined]
+            for _ in range(2):
+                await s.clock.sleep(10)
+                run = await track_parcels.run(s.app.world, shop)
+                assert run is not None
+                assert run.counts["unknown_status"] == 1
+            assert [tuple(row) for row in s.query("SELECT state, remote_status FROM parcel")] == [
+                ("picked_up", "gone_fishing")
+            ]
+            statuses = [row[0] for row in s.query("SELECT remote_status FROM parcel_event ORDER BY id")]
+            assert statuses.count("gone_fishing") == 1
+
+    in_virtual_time(body)
+
+
 def test_late_shipments_are_found_while_the_channel_is_down(tmp_path: Path) -> None:
     async def body() -> None:
         async with simulate(tmp_path, marketplaces=("shopee",)) as s:

@@ -199,6 +199,16 @@ def test_not_collected_then_collected(shop: Bench) -> None:
     assert watch(shop) == []
 
 
+def test_handed_over_by_our_word_and_never_seen_by_the_courier(shop: Bench) -> None:
+    shop.clock.advance(hours=20)
+    shop.execute("UPDATE parcel SET handed_ms = :at", at=shop.now_ms())
+    shop.clock.advance(hours=71)
+    assert watch(shop) == []
+    shop.clock.advance(hours=2)
+    assert watch(shop) == ["parcel_stuck"]
+    assert '"hours": 73' in shop.value("SELECT details FROM finding WHERE kind = 'parcel_stuck'")
+
+
 def test_stuck_until_it_moves(shop: Bench) -> None:
     look(shop, PICKED_UP)
     shop.clock.advance(hours=71)

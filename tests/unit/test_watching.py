@@ -32,8 +32,8 @@ def test_silence_becomes_trouble(state: ParcelState, fine_h: float, bad_h: float
     assert after(bad_h, state) is wrong
 
 
-def test_a_parcel_handed_over_by_our_word_waits_for_the_courier_from_then_on() -> None:
-    handed = Watched(ParcelState.BOOKED, START, START + timedelta(hours=20), left_shelf=True)
+def test_a_parcel_handed_over_by_our_word_is_on_its_way() -> None:
+    handed = Watched(ParcelState.BOOKED, START, START - timedelta(hours=20), left_shelf=True)
     assert trouble(handed, RULES, START + timedelta(hours=43)) is None
     assert trouble(handed, RULES, START + timedelta(hours=72)) is Trouble.STUCK
 
