@@ -7,11 +7,13 @@ In the end the simulator's books hold exactly one living booking for the parcel,
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -179,6 +181,7 @@ class Bench:
     s: Simulation
     provider: str
     simulators: dict[str, Simulator]
+    database: sqlite3.Connection
     booker: Any
     """The simulator in whose books the parcels stand."""
     figures: Figures = field(default_factory=Figures)
@@ -243,12 +246,12 @@ class Bench:
 
     def _idle_s(self) -> float:
         """How long nothing can happen: a claim is not looked at before its time, and a channel that backs off is let alone."""
-        [row] = self.s.query(
-            "SELECT (SELECT MIN(not_before_settle_ms) FROM claim WHERE state IN ('open', 'dead') AND not_before_settle_ms > :now), "
-            "(SELECT MAX(paused_until_ms) FROM channel)",
+        [row] = self.rows(
+            "SELECT (SELECT MIN(not_before_settle_ms) FROM claim WHERE state IN ('open', 'dead') "
+            "AND not_before_settle_ms > :now) AS claim, (SELECT MAX(paused_until_ms) FROM channel) AS channel",
             now=self.s.app.ledger.now_ms(),
         )
-        until_ms = max((ms for ms in row if ms is not None), default=0)
+        until_ms = max(row.claim or 0, row.channel or 0)
         return max((until_ms - self.s.app.ledger.now_ms()) / 1000, 0.0) + 3.0
 
     async def _round(self, *, pull: bool, book: bool) -> None:
@@ -297,7 +300,7 @@ class Bench:
         await self._until(lambda: self._cancelled(order_id, parcel_id, rebook=rebook), order_id)
 
     def _cancelled(self, order_id: str, parcel_id: int, *, rebook: bool) -> bool:
-        [row] = self.s.query("SELECT cancel, rebook FROM parcel WHERE id = :p", p=parcel_id)
+        [row] = self.rows("SELECT cancel, rebook FROM parcel WHERE id = :p", p=parcel_id)
         if row.cancel in ("", "refused"):
             return True
         return bool(row.cancel == "done" and (self._booked(order_id) if rebook else not self._live(order_id)))
@@ -305,11 +308,14 @@ class Bench:
     async def _person(self) -> None:
         """Staff do what the report asks of them: agree again, and look for a booking that no machine could find out."""
         on, self.chaos.on = self.chaos.on, False
-        for row in self.s.query("SELECT slug FROM channel WHERE state = 'needs_authorisation'"):
+        for row in self.rows("SELECT slug FROM channel WHERE state = 'needs_authorisation'"):
             grant = self.simulators[row.slug].first_grant()
             if grant is not None:
                 self.figures.consents += 1
                 await self.life.app.keepers[row.slug].keep_consent(grant)
+        if not self.rows("SELECT 1 AS one FROM claim WHERE state = 'person'"):
+            self.chaos.on = on
+            return
         for claim in self.s.app.ledger.read_now(waiting_claims):
             if claim.state != "person":
                 continue
@@ -328,14 +334,19 @@ class Bench:
             return arranged[0] if arranged else None
         return next((one for one, shown in self.booker.bookings().items() if shown["reference"] == reference), None)
 
-    # -- the ledger
+    # -- the ledger, with nothing of ours between
+
+    def rows(self, sql: str, **values: Any) -> list[Any]:
+        cursor = self.database.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
     def _ready(self, order_id: str) -> bool:
-        rows = self.s.query("SELECT state FROM sales_order WHERE remote_id = :o", o=order_id)
+        rows = self.rows("SELECT state FROM sales_order WHERE remote_id = :o", o=order_id)
         return bool(rows) and rows[0].state in ("ready", "booked")
 
     def _parcel_rows(self, order_id: str) -> list[Any]:
-        return self.s.query(
+        return self.rows(
             "SELECT parcel.* FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id "
             "WHERE sales_order.remote_id = :o ORDER BY parcel.id",
             o=order_id,
@@ -345,7 +356,7 @@ class Bench:
         return [row for row in self._parcel_rows(order_id) if row.state not in ("cancelled", "failed")]
 
     def _claims(self, order_id: str) -> list[Any]:
-        return self.s.query(
+        return self.rows(
             "SELECT claim.* FROM claim JOIN parcel ON parcel.id = claim.parcel_id "
             "JOIN sales_order ON sales_order.id = parcel.order_id WHERE sales_order.remote_id = :o ORDER BY claim.id",
             o=order_id,
@@ -385,9 +396,11 @@ class Bench:
         for row in live:
             assert row.state == "booked", told
             assert row.remote_id == alive[0] or not self.own_site, told
-            units = self.s.query("SELECT COUNT(*) FROM parcel_unit WHERE live AND parcel_id = :p", p=row.id)[0][0]
-            ordered = self.s.query("SELECT SUM(quantity) FROM order_line JOIN sales_order ON sales_order.id = order_id "
-                                   "WHERE remote_id = :o", o=order_id)[0][0]  # fmt: skip
+            units = self.rows("SELECT COUNT(*) AS units FROM parcel_unit WHERE live AND parcel_id = :p", p=row.id)[
+                0
+            ].units
+            ordered = self.rows("SELECT SUM(quantity) AS units FROM order_line JOIN sales_order ON sales_order.id = order_id "
+                                   "WHERE remote_id = :o", o=order_id)[0].units  # fmt: skip
             assert units == ordered, told
             if row.waybill:
                 waybills = {entry.data["waybill"] for entry in self.booker.journal.entries(Event.WAYBILL_ISSUED)
@@ -397,7 +410,7 @@ class Bench:
     def _told(self, order_id: str) -> str:
         claims = [(c.attempt, c.state, c.step, c.sends, c.looks, c.reference, c.detail) for c in self._claims(order_id)]
         rows = [(p.number, p.state, p.cancel, p.remote_id, p.waybill) for p in self._parcel_rows(order_id)]
-        channels = [tuple(row) for row in self.s.query("SELECT slug, state, trouble FROM channel")]
+        channels = [(row.slug, row.state, row.trouble) for row in self.rows("SELECT slug, state, trouble FROM channel")]
         happened = "\n  ".join(self.chaos.happened)
         return f"order {order_id}\nfaults:\n  {happened}\nclaims: {claims}\nparcels: {rows}\nchannels: {channels}"
 
@@ -425,7 +438,8 @@ async def run_schedules(
             s.courier.booking_read_lag_s = lag_s  # type: ignore[attr-defined]
             if hasattr(s.courier, "cancel_delay_s"):
                 s.courier.cancel_delay_s = 400.0
-        bench = Bench(s, provider, simulators, simulators[booking])
+        database = sqlite3.connect(f"file:{folder / 'ledger.db'}?mode=ro", uri=True, isolation_level=None)
+        bench = Bench(s, provider, simulators, database, simulators[booking])
         for seed in seeds:
             try:
                 await bench.run(seed)
@@ -434,4 +448,5 @@ async def run_schedules(
                     f"{provider} {courier or ''} seed {seed!r} switches {switches}: {failure}"
                 ) from failure
         await bench.life.end()
+        database.close()
         return bench.figures
