@@ -226,3 +226,25 @@ def test_a_refused_label_is_a_finding_that_rests_and_ends_with_its_parcel(tmp_pa
             assert s.query(finding) == []
 
     in_virtual_time(body)
+
+
+def test_a_label_in_another_format_gets_a_file_of_its_own(tmp_path: Path) -> None:
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=("shopee",), courier=False) as s:
+            await booked(s, "shopee", each=2)
+            await fetch_labels.run(s.app.world, s.shop("shopee"))
+            page = s.app.ledger.vault.seal(b"<html>label</html>", "label")
+            from sqlalchemy import text
+
+            change = text("UPDATE label SET sealed = :s, media_type = 'text/html; charset=utf-8' WHERE id = 1")
+            s.app.ledger.write_now(lambda session: session.execute(change, {"s": page}) and None)
+            made = await press(s, tmp_path / "out")
+            assert sorted((sheet.file.rpartition(".")[2], sheet.parcels) for sheet in made.files) == [
+                ("html", 1),
+                ("pdf", 1),
+            ]
+            [html] = [sheet.file for sheet in made.files if sheet.file.endswith("html")]
+            assert (content(html), mode(html)) == (b"<html>label</html>", 0o600)
+            assert [row[3] for row in stored(s)] == [1, 1]
+
+    in_virtual_time(body)
