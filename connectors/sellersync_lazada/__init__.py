@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import ClassVar
 
@@ -30,6 +30,7 @@ from sellersync.connector.contract import (
     OrdersById,
     Page,
     ParcelRequest,
+    PlacedOrders,
     RemoteListing,
     ShownLevel,
     Stream,
@@ -58,7 +59,7 @@ from .push import Push, batches
 from .returns import read_returns
 from .reverse import walk_reverse_orders
 from .values import text
-from .walk import read_items, read_orders, walk_orders
+from .walk import order_ids_created, read_items, read_orders, walk_orders
 from .warehouses import Warehouses, warehouses_of
 
 ITEM_READS_MAX = 10
@@ -112,6 +113,7 @@ class Lazada(Channel):
         locations=True,
         campaign_pots=True,
         answers_cancellations=True,
+        counts_placed=True,
         verified="simulator only",
         unsupported={
             "seller cancellations": "the reasons differ for each order and must be chosen there; cancel in the seller centre",
@@ -251,6 +253,9 @@ class Lazada(Channel):
         if skipped and not found:
             raise Temporary("; ".join(skipped))
         return OrdersById(tuple(found), tuple(gone), started)
+
+    async def placed(self, since: datetime, until: datetime) -> PlacedOrders:
+        return PlacedOrders(await order_ids_created(self._api, since, until), "created_at")
 
     # -- listings and levels
 

@@ -88,18 +88,20 @@ class LazadaApi:
     # -- orders
 
     async def orders_get(
-        self, *, update_after: str, update_before: str, offset: int
+        self, *, after: str, before: str, offset: int, created: bool = False
     ) -> tuple[list[Mapping[str, Any]], int | None, Reply]:
-        """`/orders/get` by update time, ascending; both bounds are inclusive. Gives rows, `countTotal` and the reply."""
+        """`/orders/get` by update time, or by the time at which orders were `created`, ascending; both bounds are inclusive. Gives
+        rows, `countTotal` and the reply."""
+        field = "created" if created else "update"
         parameters = {
-            "update_after": update_after,
-            "sort_by": "updated_at",
+            f"{field}_after": after,
+            "sort_by": "created_at" if created else "updated_at",
             "sort_direction": "ASC",
             "offset": str(offset),
             "limit": str(ORDERS_PAGE_SIZE_MAX),
         }
-        if update_before:
-            parameters["update_before"] = update_before
+        if before:
+            parameters[f"{field}_before"] = before
         answer = await self._read("GET", "/orders/get", parameters)
         data = mapping_of(answer.data, where="/orders/get data")
         total = first(data, "countTotal")

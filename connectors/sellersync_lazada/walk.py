@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sellersync.connector.contract import Mark, Page
@@ -76,14 +77,14 @@ async def walk_orders(
 async def _walk_window(api: LazadaApi, window: Window, warehouses: Warehouses) -> AsyncIterator[Page]:
     for _ in range(WINDOW_PAGES_MAX):
         rows, _total, reply = await api.orders_get(
-            update_after=request_time(window.after),
-            update_before=request_time(window.before) if window.before else "",
+            after=request_time(window.after),
+            before=request_time(window.before) if window.before else "",
             offset=window.offset,
         )
         # The first answer bounds the window: what changes from now on has a later time and belongs to the next one.
         window.before = min(window.before or reply.provider_now, reply.provider_now)
         skipped: list[str] = []
-        timed = list(_timed(rows, skipped))
+        timed = list(_timed(rows, "updated_at", skipped))
         fresh = _unseen(window, timed)
         finished = not _advance(window, timed, full=len(rows) == ORDERS_PAGE_SIZE_MAX)
         orders = await read_orders(api, fresh, warehouses=warehouses, skipped=skipped)
@@ -99,11 +100,46 @@ async def _walk_window(api: LazadaApi, window: Window, warehouses: Warehouses) -
     raise CapExceeded(f"a window of orders did not end within {WINDOW_PAGES_MAX} pages")
 
 
-def _timed(rows: Sequence[WireRow], skipped: list[str]) -> list[tuple[WireRow, datetime]]:
+async def order_ids_created(api: LazadaApi, since: datetime, until: datetime) -> tuple[str, ...]:
+    """All orders created in [since, until), stepping by their time of creation as the walk steps by that of their change.
+
+    Raises `Temporary` when the list tells of more orders than it delivers, `Unrecognised` for a row that names none.
+    """
+    start, last = from_epoch_s(ceil(since.timestamp()), where="since"), ceil(until.timestamp()) - 1
+    found: dict[str, None] = {}
+    while start.timestamp() <= last:
+        window = Window(start, from_epoch_s(min(last, int((start + WINDOW_MAX).timestamp())), where="until"))
+        found |= dict.fromkeys(await _created_in(api, window))
+        assert window.before is not None
+        start = window.before + timedelta(seconds=1)
+    return tuple(found)
+
+
+async def _created_in(api: LazadaApi, window: Window) -> list[str]:
+    assert window.before is not None
+    bound, told, found = request_time(window.before), None, dict[str, None]()
+    for _ in range(WINDOW_PAGES_MAX):
+        rows, total, _reply = await api.orders_get(
+            after=request_time(window.after), before=bound, offset=window.offset, created=True
+        )
+        told = total if told is None else told
+        ids = [text(row.get("order_id")) for row in rows]
+        if not all(ids):
+            raise Unrecognised("/orders/get: an order without its id", f"{ids.count('')} of {len(ids)}")
+        found |= dict.fromkeys(ids)
+        timed = _timed(rows, "created_at", [])
+        if not _advance(window, timed, full=len(rows) == ORDERS_PAGE_SIZE_MAX):
+            if told is not None and len(found) < told:
+                raise Temporary(f"the order list tells of {told} orders and delivers {len(found)}")
+            return list(found)
+    raise CapExceeded(f"a window of orders did not end within {WINDOW_PAGES_MAX} pages")
+
+
+def _timed(rows: Sequence[WireRow], field: str, skipped: list[str]) -> list[tuple[WireRow, datetime]]:
     timed = []
     for row in rows:
         try:
-            timed.append((row, moment(row.get("updated_at"), where="updated_at")))
+            timed.append((row, moment(row.get(field), where=field)))
         except Unrecognised as unreadable:
             skipped.append(f"order {text(row.get('order_id')) or '?'}: {unreadable}")
     return timed

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -26,6 +26,7 @@ from sellersync.connector.contract import (
     OrdersById,
     Page,
     ParcelRequest,
+    PlacedOrders,
     RemoteListing,
     Row,
     SettleBy,
@@ -77,6 +78,7 @@ class Shopee(Channel):
         locations=True,
         campaign_pots=True,
         answers_cancellations=True,
+        counts_placed=True,
         verified="simulator only",
         unsupported={
             "advance fulfilment": "bookings without an order are arranged by Shopee's own flow",
@@ -158,6 +160,9 @@ class Shopee(Channel):
         started_at = self.context.clock.now()
         found, gone, unreadable = await self._read_orders(list(dict.fromkeys(ids)))
         return OrdersById(tuple(found), tuple(gone), started_at, tuple(unreadable))
+
+    async def placed(self, since: datetime, until: datetime) -> PlacedOrders:
+        return PlacedOrders(await walk.order_sns_created(self.api, since, until), "create_time")
 
     # -- listings and levels
 

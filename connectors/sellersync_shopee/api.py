@@ -87,10 +87,10 @@ class ShopeeApi:
 
     # -- orders
 
-    async def get_order_list(self, *, time_from: int, time_to: int, cursor: str) -> Answer:
-        """One page by `update_time`, ends included; at most 15 days and 100 rows."""
+    async def get_order_list(self, *, time_from: int, time_to: int, cursor: str, field: str = "update_time") -> Answer:
+        """One page by `field` (`update_time` or `create_time`), ends included; at most 15 days and 100 rows."""
         query: Query = [
-            ("time_range_field", "update_time"),
+            ("time_range_field", field),
             ("time_from", time_from),
             ("time_to", time_to),
             ("page_size", ORDER_PAGE_SIZE_MAX),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TypeVar
 
-from sellersync.domain.errors import CapExceeded, RejectClass, Rejected, Temporary
+from sellersync.domain.errors import CapExceeded, RejectClass, Rejected, Temporary, Unrecognised
 from sellersync.domain.times import from_epoch_s
 
 from .api import ESCROW_WINDOW_S_MAX, ORDER_WINDOW_S_MAX, RETURN_WINDOW_S_MAX, ShopeeApi
 from .calls import Answer, Json
+from .fields import text_of
 
 T = TypeVar("T")
 
@@ -72,6 +74,47 @@ async def _order_window(api: ShopeeApi, time_from: int, time_to: int, closes: da
         empty = 0 if rows else empty + 1
         if cursor in seen or empty > EMPTY_PAGES_MAX:
             raise Temporary("Shopee get_order_list: the cursor stands still, the window is walked again")
+        seen.add(cursor)
+    raise CapExceeded(f"Shopee get_order_list: more than {PAGES_PER_WINDOW_MAX} pages from {time_from} to {time_to}")
+
+
+async def order_sns_created(api: ShopeeApi, since: datetime, until: datetime) -> tuple[str, ...]:
+    """All orders with a creation time in [since, until), by `create_time`.
+
+    Both ends of a listed window belong to it and it is at least a second long, so orders of one single second are those of two
+    seconds without those of the second one.
+    """
+    first, last = ceil(since.timestamp()), ceil(until.timestamp()) - 1
+    if first > last:
+        return ()
+    if first == last:
+        later = set(await _sns_created(api, last + 1, last + 2))
+        return tuple(sn for sn in await _sns_created(api, first, last + 1) if sn not in later)
+    found: dict[str, None] = {}
+    for start in range(first, last, ORDER_WINDOW_S_MAX):
+        found |= dict.fromkeys(await _sns_created(api, start, min(start + ORDER_WINDOW_S_MAX, last)))
+    return tuple(found)
+
+
+async def _sns_created(api: ShopeeApi, time_from: int, time_to: int) -> list[str]:
+    found: list[str] = []
+    cursor, seen = "", {""}
+    for _ in range(PAGES_PER_WINDOW_MAX):
+        try:
+            answer = await api.get_order_list(time_from=time_from, time_to=time_to, cursor=cursor, field="create_time")
+        except Rejected as refused:
+            if not cursor:
+                raise
+            raise Temporary(f"Shopee get_order_list: the cursor died ({refused.code}), count again") from None
+        for row in answer.rows("order_list", always=True):
+            if not (sn := text_of(row.get("order_sn"))):
+                raise Unrecognised("Shopee get_order_list: an order without its order_sn", repr(row)[:200])
+            found.append(sn)
+        if answer.response.get("more") is not True:
+            return found
+        cursor = str(answer.response.get("next_cursor") or "")
+        if cursor in seen:
+            raise Temporary("Shopee get_order_list: the cursor stands still, count again")
         seen.add(cursor)
     raise CapExceeded(f"Shopee get_order_list: more than {PAGES_PER_WINDOW_MAX} pages from {time_from} to {time_to}")
 

@@ -125,6 +125,12 @@ class Api:
         answer = await self._sized(queries.ORDERS, variables, "orders", self._settings.page_size)
         return await self._completed(_page(answer, "orders"))
 
+    async def orders_created(self, query: str, after: str | None) -> RowPage:
+        """`orders` in the order of their creation, oldest first, only with id and time."""
+        return _page(
+            await self._sized(queries.ORDERS_CREATED, {"query": query, "after": after}, "placed", NODES_MAX), "orders"
+        )
+
     async def orders_by_ids(self, ids: Sequence[str], *, located: bool) -> dict[str, Row]:
         """`nodes` of orders: what the shop shows, by the id that was asked for."""
         found: dict[str, Row] = {}

@@ -72,6 +72,13 @@ ORDERS = f"""query SellersyncOrders($first: Int!, $after: String, $query: String
   }}
 }}"""
 
+ORDERS_CREATED = """query SellersyncOrdersCreated($first: Int!, $after: String, $query: String!) {
+  orders(first: $first, after: $after, query: $query, sortKey: CREATED_AT) {
+    nodes { id legacyResourceId createdAt }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
 ORDERS_BY_ID = f"""query SellersyncOrdersById($ids: [ID!]!, $located: Boolean!) {{
   nodes(ids: $ids) {{ ... on Order {{ {ORDER_FIELDS} }} }}
 }}"""

@@ -33,7 +33,7 @@ REASONS = frozenset(
 )
 SHIPPABLE = frozenset({"OPEN", "IN_PROGRESS"})
 _GID = re.compile(r"gid://shopify/([A-Za-z]+)/([0-9]+)")
-_TERM = re.compile(r"updated_at:(>=|>|<=|<)(?:'([^']*)'|(\S+))")
+_TERM = re.compile(r"(updated_at|created_at):(>=|>|<=|<)(?:'([^']*)'|(\S+))")
 _DIRECTIVE = "The @idempotent directive is required for this mutation but was not provided."
 _ARGUMENT = "InventoryQuantityInput must include the following argument: changeFromQuantity."
 
@@ -104,13 +104,16 @@ class Root:
         reverse: bool = False,
         **_: Any,
     ) -> Connection:
-        since_s, until_s = _bounds(query)
+        bounds = _bounds(query)
+        created = bounds["created_at"]
         rows = self.shop.changed(
-            since_s,
-            until_s,
+            *bounds["updated_at"],
             seen_until=self.shop.clock() - self.visibility_delay_s,
             created_after_s=self._created_after_s(),
         )
+        rows = [
+            row for row in rows if created[0] <= row.created_s and (created[1] is None or row.created_s < created[1])
+        ]
 
         def value(order: ShopOrder) -> int:
             return order.updated_s if sortKey == "UPDATED_AT" else order.created_s
@@ -294,24 +297,27 @@ class Root:
         return None
 
 
-def _bounds(query: str) -> tuple[int, int | None]:
-    """[since, until) in seconds. A time without quotation marks is cut at its colon and matches everything (public report, 2019)."""
-    since_s, until_s = 0, None
+def _bounds(query: str) -> dict[str, tuple[int, int | None]]:
+    """Field -> [since, until) in seconds. A time without quotation marks is cut at its colon and matches everything (public report,
+    2019)."""
+    found: dict[str, tuple[int, int | None]] = {"updated_at": (0, None), "created_at": (0, None)}
     rest = _TERM.sub("", query).replace("AND", "").strip()
     if rest:
         raise GraphQLError(f"the simulator knows no search term {rest!r}", "BAD_REQUEST")
-    for sign, quoted, bare in _TERM.findall(query):
+    for field, sign, quoted, bare in _TERM.findall(query):
         if bare:
             continue
         try:
             at = int(datetime.fromisoformat(quoted).timestamp())
         except ValueError:
             continue
+        since_s, until_s = found[field]
         if sign in (">=", ">"):
             since_s = at + (sign == ">")
         else:
             until_s = at + (sign == "<=")
-    return since_s, until_s
+        found[field] = since_s, until_s
+    return found
 
 
 def _number_or_0(value: str, kind: str) -> int:

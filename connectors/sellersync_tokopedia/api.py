@@ -89,15 +89,16 @@ class Api:
 
     # -- orders
 
-    async def search_orders(self, *, first: int, end: int, page_token: str) -> Answer:
-        """Orders with first <= update_time < end (unix seconds), oldest change first; rows are whole orders."""
+    async def search_orders(self, *, first: int, end: int, page_token: str, field: str = "update_time") -> Answer:
+        """Orders with first <= `field` < end (unix seconds), oldest first; rows are whole orders. `field` is `update_time` or
+        `create_time`."""
         query = {
             "page_size": str(ORDER_PAGE_SIZE_MAX),
-            "sort_field": "update_time",
+            "sort_field": field,
             "sort_order": "ASC",
             "page_token": page_token,
         }
-        body = {"update_time_ge": first, "update_time_lt": end}
+        body = {f"{field}_ge": first, f"{field}_lt": end}
         return await self._read("order search", "POST", "/order/202309/orders/search", query=query, body=body)
 
     async def orders(self, ids: Sequence[str]) -> Answer:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 
 from sellersync.domain.errors import CapExceeded, Temporary
@@ -55,6 +56,25 @@ async def walk(
     Raises `CapExceeded` when one second holds more than the search delivers, `Temporary` when one second does not keep still.
     """
     windows = _windows(int(mark.timestamp() - overlap_s), int(now.timestamp()) + 1)
+    async for chunk in _read(search, windows, mark=mark, results_max=results_max, to_present=True):
+        yield chunk
+
+
+async def rows_between(
+    search: Search, since: datetime, until: datetime, *, results_max: int = RESULTS_MAX
+) -> AsyncIterator[Any]:
+    """All rows with a time in [since, until), some of them twice. Raises as `walk`."""
+    first, end = ceil(since.timestamp()), ceil(until.timestamp())
+    if first < end:
+        async for chunk in _read(search, _windows(first, end), mark=since, results_max=results_max, to_present=False):
+            for row in chunk.rows:
+                yield row
+
+
+async def _read(
+    search: Search, windows: deque[tuple[int, int]], *, mark: datetime, results_max: int, to_present: bool
+) -> AsyncIterator[Chunk]:
+    """Read windows from the left. `to_present`: the last one is followed by others up to the provider's clock."""
     while windows:
         first, end = windows.popleft()
         token, seen, rows_read, told = "", {""}, 0, None
@@ -73,7 +93,7 @@ async def walk(
             if not found.rows or not found.next_token:
                 yield Chunk(found.rows, found.started_at, closes)
                 present = int(found.provider_now.timestamp()) + 1
-                if not windows and present - end > CLOCK_GAP_S_MAX:
+                if to_present and not windows and present - end > CLOCK_GAP_S_MAX:
                     windows.extend(_windows(end, present))
                 break
             if found.next_token in seen:

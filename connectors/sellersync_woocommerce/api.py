@@ -113,6 +113,17 @@ class Api:
         }
         return await self._walk("orders", query, "orders")
 
+    async def orders_created_between(self, since: datetime, until: datetime, statuses: Sequence[str]) -> Walk:
+        """GET orders: id and creation time of what was created between two moments (aware UTC), both ends left out."""
+        query = {
+            "after": since.strftime("%Y-%m-%dT%H:%M:%S"),
+            "before": until.strftime("%Y-%m-%dT%H:%M:%S"),
+            "dates_are_gmt": "true",
+            "status": ",".join(statuses),
+            "_fields": "id,date_created_gmt",
+        }
+        return await self._walk("orders", query, "orders by creation")
+
     async def orders_by_ids(self, ids: Sequence[int]) -> list[dict[str, Any]]:
         """GET orders?include=: at most 100 ids. Binned and deleted ones are missing from the answer."""
         query = {"include": ",".join(map(str, ids)), "_fields": ORDER_FIELDS}

@@ -133,6 +133,11 @@ def refunded_units(refunds: Iterable[Mapping[str, Any]]) -> dict[int, int]:
     return units
 
 
+def created_at(row: Mapping[str, Any]) -> datetime:
+    """When an order was placed. Raises `Unrecognised`."""
+    return _needed_moment(row, "date_created_gmt")
+
+
 def order(
     row: Mapping[str, Any], rules: Rules, *, refunds: Iterable[Mapping[str, Any]] = (), inherits: Inherits | None = None
 ) -> Order:

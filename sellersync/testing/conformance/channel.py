@@ -7,12 +7,14 @@ from typing import Any
 
 from sellersync.domain.orders import Order
 from sellersync.sandbox.kit import Event
+from sellersync.testing.virtual import START
 
 from .bench import ChannelBench
 from .hygiene import SECRET_LENGTH_MIN, Hygiene
 from .levels import Levels
 from .messy import Messy, small_shop, told
 from .money import Money
+from .placed import Placed
 from .settlements import Settlements
 from .shipping import Shipping
 from .switches import Switches
@@ -20,7 +22,7 @@ from .tokens import Tokens
 from .walks import Walks, latest
 
 
-class ChannelConformance(Walks, Messy, Money, Settlements, Levels, Shipping, Tokens, Hygiene, Switches):
+class ChannelConformance(Walks, Placed, Messy, Money, Settlements, Levels, Shipping, Tokens, Hygiene, Switches):
     """What every channel must do. Subclass it in a file of your own and name the `provider`."""
 
     bench_class = ChannelBench
@@ -56,6 +58,8 @@ class ChannelConformance(Walks, Messy, Money, Settlements, Levels, Shipping, Tok
             "levels": lambda: bench.connector.levels([want.target for want in bench.wants({product.remote_key: 0})]),
             "set_levels": lambda: bench.push({product.remote_key: 50 + len(bench.tap.calls) % 40}),
         }
+        if bench.connector.capabilities.counts_placed:
+            known["placed"] = lambda: bench.connector.placed(START, bench.clock.now())
         if bench.connector.capabilities.arranges:
             known |= {"parcels": lambda: bench.connector.parcels(ids[:1]), "arrange": arrange}
         return known

@@ -199,7 +199,7 @@ class Walks(Conformance):
                 continue
             await bench.restart()
             begun = len(bench.tap.calls)
-            bench.tap.edits = [_only_the_first(name)]
+            bench.tap.edits = [only_the_first(name)]
             pages: list[Page] = []
             try:
                 async for page in bench.connector.pages(Stream.ORDERS, Mark(START)):
@@ -314,7 +314,8 @@ class Walks(Conformance):
                 assert not [row for row in rows if isinstance(row, Order)]
 
 
-def _only_the_first(name: tuple[str, str]) -> Any:
+def only_the_first(name: tuple[str, str]) -> Any:
+    """Edit: every answer to (method, path) is its first one."""
     first: list[httpx.Response] = []
 
     def edit(request: httpx.Request, response: httpx.Response) -> httpx.Response:
