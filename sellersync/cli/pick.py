@@ -65,7 +65,7 @@ def pick(
             {
                 "rows": rows,
                 "parcels": [_contents(parcel) for parcel in parcels],
-                "file": (out and rows and str(out)) or None,
+                "file": str(out) if out is not None and rows else None,
             }
         )
         return
