@@ -120,7 +120,9 @@ def update_parcel(session: Session, parcel_id: int, remote: RemoteParcel, *, now
     row = session.execute(text("SELECT * FROM parcel WHERE id = :p"), {"p": parcel_id}).one()
     values = parcel_values(remote, now_ms)
     values["remote_id"] = remote.remote_id or row.remote_id
-    left = ParcelState(row.state).left_shelf or (row.state == ParcelState.PROBLEM.value and row.picked_up_ms is not None)
+    left = ParcelState(row.state).left_shelf or (
+        row.state == ParcelState.PROBLEM.value and row.picked_up_ms is not None
+    )
     if left and not remote.state.left_shelf and remote.state is not ParcelState.PROBLEM:
         values["state"] = row.state  # an older view never takes goods back to the shelf
     changed = differs(row, remote)
