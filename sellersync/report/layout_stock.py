@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .lists import ROWS_SHOWN_MAX, listed
+from .lists import ROWS_SHOWN_MAX, cut, listed
 from .model import (
     HandWork,
     PushRow,
@@ -73,7 +73,7 @@ def _short_table(report: Report, words: Words) -> Table:
             Cell(words.number(short.units), "bad"),
             Cell(_orders_of(short, words)),
         )
-        for short in stock.short[:ROWS_SHOWN_MAX]
+        for short in stock.short
     )
     names = ("sku", "title", "warehouse", "short_units", "orders_concerned")
     return listed(words, names, ("short_units",), rows, words.say("short_list"), stock.short_total)
@@ -92,7 +92,7 @@ def _orders_of(short: Short, words: Words) -> str:
 
 def _level_table(columns: tuple[Column, ...], levels: Sequence[SkuLevel], total: int, words: Words, name: str) -> Table:
     rows = []
-    for level in levels[:ROWS_SHOWN_MAX]:
+    for level in levels:
         cells = [Cell(level.code), Cell(level.title)]
         if name == "sold_out_list":
             cells += [Cell(words.number(level.sold)), Cell(words.moment(level.changed) if level.changed else NOTHING)]
@@ -100,9 +100,7 @@ def _level_table(columns: tuple[Column, ...], levels: Sequence[SkuLevel], total:
             cover = words.say("unknown") if level.cover_days is None else words.decimal(level.cover_days)
             cells += [Cell(words.number(level.available)), Cell(words.number(level.sold)), Cell(cover)]
         rows.append(tuple(cells))
-    left_out = total - len(rows)
-    more = words.say("more_rows", count=words.number(left_out)) if left_out > 0 else ""
-    return Table(columns, tuple(rows), words.say(name), more=more)
+    return cut(words, columns, tuple(rows), words.say(name), total)
 
 
 def _hand_work(work: HandWork, words: Words) -> str:

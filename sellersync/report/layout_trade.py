@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sellersync.domain.watching import Trouble
 
-from .lists import ROWS_SHOWN_MAX, listed
+from .lists import listed
 from .model import (
     Amount,
     Due,
@@ -114,6 +114,7 @@ def _hours(per_hour: Sequence[int], words: Words) -> Bars:
             f"{hour:02d}",
             count / most,
             words.say("hour_title", hour=f"{hour:02d}–{hour + 1:02d}", count=words.number(count)),
+            words.number(count),
         )
         for hour, count in enumerate(per_hour)
     )
@@ -165,7 +166,7 @@ def parcels_section(report: Report, words: Words) -> Section:
                 ),
                 Cell(words.moment(claim.since)),
             )
-            for claim in parcels.stuck[:ROWS_SHOWN_MAX]
+            for claim in parcels.stuck
         )
         heads = ("channel", "order", "reference", "state", "opened")
         blocks.append(listed(words, heads, (), stuck_rows, words.say("stuck_list"), parcels.stuck_total))
@@ -203,7 +204,7 @@ def _troubled_table(troubled: Sequence[Troubled], total: int, words: Words) -> T
             _or_nothing(" ".join(filter(None, (one.courier, one.waybill)))),
             Cell(words.moment(one.since)),
         )
-        for one in troubled[:ROWS_SHOWN_MAX]
+        for one in troubled
     )
     heads = ("state", "channel", "order", "contents", "waybill", "opened")
     return listed(words, heads, (), rows, words.say("troubled_list"), total)
@@ -218,6 +219,6 @@ def _due_table(caption: str, due: Sequence[Due], total: int, words: Words, tone:
             _or_nothing(one.waybill),
             Cell(words.moment(one.ship_by), tone),
         )
-        for one in due[:ROWS_SHOWN_MAX]
+        for one in due
     )
     return listed(words, ("channel", "order", "state", "waybill", "ship_by"), (), rows, caption, total)

@@ -1,19 +1,38 @@
 """What stands on the page: sections of figures, tables, bars and sentences, all of them text in the report's language.
 
-`layout` writes it, terminal and HTML draw it; they decide nothing but looks.
+`layout` writes it, terminal, HTML and spreadsheet draw it; they decide nothing but looks.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Literal
 
 Tone = Literal["", "good", "warn", "bad", "dim"]
+Form = Literal["count", "decimal", "rupiah", "day", "moment"]
+
+
+class Shown(str):
+    """A number, day or moment as people read it, with the value behind it and its form, so that a spreadsheet can hold the value.
+
+    A moment's value is the shop's clock without a zone. Part of a longer sentence it is text like any other.
+    """
+
+    __slots__ = ("form", "value")
+    value: int | float | date | datetime
+    form: Form
+
+    def __new__(cls, text: str, value: int | float | date | datetime, form: Form) -> Shown:
+        shown = super().__new__(cls, text)
+        shown.value = value
+        shown.form = form
+        return shown
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`share` (0 to 1) draws a bar behind the text."""
+    """`share` (0 to 1) draws a bar with the text. A text that is `Shown` is a value in a spreadsheet."""
 
     text: str
     tone: Tone = ""
@@ -28,13 +47,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`total`: the last row is a sum. `more`: a sentence about rows left out."""
+    """`total`: the last row is a sum. `more`: a sentence about rows left out. `rest`: those of them that were read, for a spreadsheet."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     total: bool = False
     more: str = ""
+    rest: tuple[tuple[Cell, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +74,12 @@ class Tiles:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """`share` of the highest bar, 0 to 1; `title` says the figure in words."""
+    """`share` of the highest bar, 0 to 1; `title` says the figure in words, `value` is the figure alone."""
 
     label: str
     share: float
     title: str
+    value: str = ""
 
 
 @dataclass(frozen=True, slots=True)

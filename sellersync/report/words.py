@@ -13,6 +13,7 @@ from babel.numbers import format_currency, format_decimal
 
 from . import words_en, words_id
 from .model import Amount, Language, Need, NeedGroup
+from .page import Shown
 
 _LANGUAGES: dict[Language, ModuleType] = {"id": words_id, "en": words_en}
 NOTHING = "–"
@@ -44,17 +45,18 @@ class Words:
     # ------------------------------------------------------------------------------------------------------------------- numbers
 
     def number(self, value: int) -> str:
-        return str(format_decimal(value, locale=self._locale))
+        return Shown(format_decimal(value, locale=self._locale), value, "count")
 
     def decimal(self, value: float) -> str:
         """At most one digit behind the comma."""
-        return str(format_decimal(value, format="#,##0.#", locale=self._locale))
+        return Shown(format_decimal(value, format="#,##0.#", locale=self._locale), value, "decimal")
 
     def rupiah(self, amount: int | None) -> str:
         """Whole rupiah; unknown is said, never 0."""
         if amount is None:
             return self.say("unknown")
-        return str(format_currency(amount, "IDR", format="¤#,##0", currency_digits=False, locale=self._locale))
+        text = format_currency(amount, "IDR", format="¤#,##0", currency_digits=False, locale=self._locale)
+        return Shown(text, amount, "rupiah")
 
     def money(self, amount: Amount) -> str:
         """A sum with what is missing from it."""
@@ -74,20 +76,20 @@ class Words:
 
     def day(self, day: date) -> str:
         """Sabtu, 21 November 2026."""
-        return str(format_date(day, "full", locale=self._locale))
+        return Shown(format_date(day, "full", locale=self._locale), day, "day")
 
     def short_day(self, day: date) -> str:
         """Sab 14 Nov."""
-        return str(format_date(day, "EEE d MMM", locale=self._locale))
+        return Shown(format_date(day, "EEE d MMM", locale=self._locale), day, "day")
 
     def moment(self, instant: datetime) -> str:
         """The clock alone on the day of the report's making, with the date on other days."""
         local = instant.astimezone(self.zone)
-        clock = str(format_time(local, "short", tzinfo=self.zone, locale=self._locale))
-        if local.date() == self.now.astimezone(self.zone).date():
-            return clock
-        pattern = "d MMM" if local.year == self.now.astimezone(self.zone).year else "d MMM y"
-        return f"{format_datetime(local, pattern, tzinfo=self.zone, locale=self._locale)} {clock}"
+        shown = str(format_time(local, "short", tzinfo=self.zone, locale=self._locale))
+        if local.date() != self.now.astimezone(self.zone).date():
+            pattern = "d MMM" if local.year == self.now.astimezone(self.zone).year else "d MMM y"
+            shown = f"{format_datetime(local, pattern, tzinfo=self.zone, locale=self._locale)} {shown}"
+        return Shown(shown, local.replace(tzinfo=None), "moment")
 
     def full_moment(self, instant: datetime) -> str:
         """21 Nov 2026 21.05 WIB."""
