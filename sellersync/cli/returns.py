@@ -370,7 +370,7 @@ def keep(context: typer.Context, name: Name, yes: Yes = False) -> None:
             name="keep_return",
         )
         after = ledger.read_now(lambda session: reads_returns.find_return(session, name))
-    _done(state, after, f"{after.name}: {kept} units stay with the buyer.")
+    _done(state, after, f"{after.name}: the buyer keeps {kept}.")
 
 
 @app.command("replace")
@@ -403,9 +403,9 @@ def _done(state: State, after: ReturnCase, sentence: str) -> None:
         return
     say(sentence)
     if after.awaited:
-        say(f"{after.awaited} units are still awaited.")
+        say(f"Still awaited: {after.awaited}.")
     if after.ungraded:
-        say(f"{after.ungraded} units still wait for a grade.")
+        say(f"Still without a grade: {after.ungraded}.")
 
 
 def _agree(state: State, ledger: Ledger, steps: Sequence[Leg], *, yes: bool) -> None:

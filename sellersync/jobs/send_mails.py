@@ -5,6 +5,7 @@ A mail is committed as being sent before the server is called and is never sent 
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from functools import partial
 
@@ -17,6 +18,7 @@ from sellersync.store.mails import DueMail
 
 from .world import Post, World
 
+log = logging.getLogger("sellersync.jobs")
 JOB = "send_mails"
 MAILS_MAX = 50
 SETTLE_MARGIN_MS = 30_000
@@ -55,7 +57,10 @@ async def run(world: World) -> dict[str, int]:
         counts[outcome] = counts.get(outcome, 0) + 1
         if outcome == Outcome.DOWN:
             break
-    return {name: count for name, count in counts.items() if count}
+    told = {name: count for name, count in counts.items() if count}
+    if told:
+        log.info("mails: %s", ", ".join(f"{name} {count}" for name, count in sorted(told.items())))
+    return told
 
 
 async def send_test(post: Post, recipient: str, *, install_id: str, now: datetime) -> Delivery:

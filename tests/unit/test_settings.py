@@ -525,3 +525,49 @@ def test_a_policy_that_makes_no_sense_is_a_sentence(place: Place) -> None:
     assert "[compare] edited_by_hand" in problems[0]
     assert "'report', 'overwrite' or 'adopt'" in problems[0]
     assert "there is no number to adopt" in problems[1]
+
+
+# --------------------------------------------------------------------------------------------------------------------------- [mail]
+
+MAIL = '\n[mail]\nenabled = true\nhost = "smtp.example.com"\nfrom_address = "toko@example.com"\n'
+
+
+def test_mail_is_off_until_it_is_switched_on(place: Place) -> None:
+    mail = place.load().mail
+    assert not mail.enabled
+    assert not mail.buyers
+
+
+def test_the_password_of_the_mail_server_is_a_credential_file(place: Place) -> None:
+    (place.credentials / "mail.password").write_text("mail-secret-4444\n")
+    settings = place.load(GOOD + MAIL + 'user = "toko"\n')
+    assert settings.mail_password is not None
+    assert settings.mail_password.get_secret_value() == "mail-secret-4444"
+    assert "mail-secret-4444" in settings.secret_values()
+    assert "mail-secret-4444" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ('user = "toko"', "the credential file mail.password is missing: sellersync.toml: [mail] user needs it"),
+        ('password = "open"', "[mail] password is a secret and does not belong into this file"),
+        ('security = "none"', 'security = "none" is meant for a server on this machine'),
+        ('from_name = "Toko\\nBcc: x@example.com"', "one line of text is expected"),
+        ('reply_to = "a@example.com, b@example.com"', "a mail address is expected"),
+        ('from_addres = "x"', "from_addres"),
+    ],
+)
+def test_each_mistake_about_mail_has_its_sentence(place: Place, lines: str, sentence: str) -> None:
+    (problem,) = place.problems(GOOD + MAIL + lines + "\n")
+    assert sentence in problem
+
+
+def test_mail_needs_a_server_and_a_sender(place: Place) -> None:
+    (problem,) = place.problems(GOOD + "\n[mail]\nenabled = true\n")
+    assert "host and from_address are needed" in problem
+
+
+def test_a_server_on_this_machine_needs_no_protection(place: Place) -> None:
+    assert place.load(GOOD + MAIL.replace("smtp.example.com", "localhost") + 'security = "none"\n').mail.enabled
+    assert place.load(GOOD + MAIL + 'security = "none"\nallow_unprotected = true\n').mail.enabled
