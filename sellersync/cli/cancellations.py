@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -22,9 +23,13 @@ from .state import State, state_of
 from .stock import channel_named
 from .who import who
 
-app = typer.Typer(help="Requests to cancel, and your answers.")
-Order = Annotated[str, typer.Argument(help="Order id or number, or the request's id.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+class Answer(StrEnum):
+    """What a person says to a request."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+
 
 WORDS = {
     AnswerState.SENT: "sent, no reply yet",
@@ -34,16 +39,33 @@ WORDS = {
 }
 
 
-@app.callback(invoke_without_command=True)
-def list_(
-    context: typer.Context,
-    channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
-) -> None:
-    """Requests that wait for an answer, the most urgent first."""
-    if context.invoked_subcommand is not None:
-        return
-    state = state_of(context)
+def register(app: typer.Typer) -> None:
+    app.command("cancellations")(cancellations)
 
+
+def cancellations(
+    context: typer.Context,
+    answer: Annotated[
+        Answer | None,
+        typer.Argument(
+            help="accept: it is cancelled, and what lies on the shelf is free at once; reject: it is shipped."
+        ),
+    ] = None,
+    order: Annotated[str | None, typer.Argument(help="Order id or number, or the request's id.")] = None,
+    channel: Annotated[str | None, typer.Option(help="List only this channel.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Requests to cancel that wait for an answer, the most urgent first; or answer one: accept ORDER, reject ORDER."""
+    state = state_of(context)
+    if answer is None:
+        _list(state, channel)
+    elif order is None:
+        raise BadInput(f"name the order: sellersync orders cancellations {answer.value} ORDER")
+    else:
+        _send(state, order, accept=answer is Answer.ACCEPT, yes=yes)
+
+
+def _list(state: State, channel: str | None) -> None:
     def read(session: Session) -> tuple[PendingRequest, ...]:
         if channel is not None:
             channel_named(session, channel)
@@ -79,18 +101,6 @@ def _answer(state: State, row: PendingRequest) -> str:
         return "-"
     detail = f" ({state.redactor(row.detail)})" if row.detail and row.answer_state is AnswerState.REFUSED else ""
     return f"{row.answer}: {WORDS.get(row.answer_state, row.answer_state.value)}{detail}"
-
-
-@app.command("accept")
-def accept(context: typer.Context, order: Order, yes: Yes = False) -> None:
-    """The order (or the asked units of it) is cancelled; what lies on the shelf is free again at once."""
-    _send(state_of(context), order, accept=True, yes=yes)
-
-
-@app.command("reject")
-def reject(context: typer.Context, order: Order, yes: Yes = False) -> None:
-    """The order stays, and its parcel is booked with the next run."""
-    _send(state_of(context), order, accept=False, yes=yes)
 
 
 def _send(state: State, name: str, *, accept: bool, yes: bool) -> None:

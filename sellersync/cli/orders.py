@@ -22,7 +22,7 @@ from .stock import channel_named
 
 app = typer.Typer(help="Orders of all channels.", no_args_is_help=True)
 settlements.register(app)
-app.add_typer(cancellations.app, name="cancellations")
+cancellations.register(app)
 LIST_MAX = 50
 
 

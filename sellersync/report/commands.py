@@ -68,9 +68,7 @@ SETTLED: dict[str, Settled] = {
     "needs_authorisation": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "renewal_refused": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
     "authorisation_ending": Settled(lambda need: f"sellersync auth login {_channel(need)}", "sellersync auth status"),
-    "cancellation_pending": Settled(
-        lambda need: f"sellersync orders cancellations --channel {_channel(need)}", "sellersync orders cancellations"
-    ),
+    "cancellation_pending": Settled(lambda need: "sellersync orders cancellations", "sellersync orders cancellations"),
     "shortage": Settled(lambda need: f"sellersync stock count {_q(need)} QTY", "sellersync stock show --short"),
     "booking_unsettled": Settled(
         lambda need: f"sellersync parcels settle {_q(need, 'order')} --booked WAYBILL", "sellersync parcels claims"

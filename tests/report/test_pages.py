@@ -51,10 +51,10 @@ GOLDEN_ID = [
     "Perlu Anda",
     "1 × Pembeli minta batal",
     "  Selama itu pesanan tidak dikirim; setelah batas waktu kanal memutuskan tanpa Anda.",
-    "  Terima atau tolak di seller centre kanal itu; perintah ini menampilkan pesanannya.",
+    "  Terima atau tolak; perintah ini menampilkan batas waktu, posisi paketnya, dan cara menjawab.",
     "  • Pesanan S-1 di shopee: salah alamat",
     "    sejak 20 Nov 10.00 (21 jam lalu)  paling lambat 09.00 (2 jam lagi)",
-    "    $ sellersync orders show S-1",
+    "    $ sellersync orders cancellations",
     "1 × Terjual lebih dari yang ada",
     "  Semua kanal menampilkan 0; pesanan terbaru tidak dapat dikemas.",
     "  Hitung rak dan masukkan hasilnya; bila barang memang kurang, pesan lagi atau batalkan pesanan terbaru (lihat bagian Stok).",
@@ -77,10 +77,10 @@ GOLDEN_EN = [
     "Needs you",
     "1 × Buyers ask to cancel",
     "  The order is not shipped meanwhile; after the deadline the channel decides without you.",
-    "  Accept or refuse it in the channel's seller centre; the command shows the order.",
+    "  Accept or refuse it; the command shows the deadline, how far the parcel is, and how to answer.",
     "  • Order S-1 on shopee: salah alamat",
     "    since 20 Nov 10.00 (21 h ago)  by 09.00 (in 2 h)",
-    "    $ sellersync orders show S-1",
+    "    $ sellersync orders cancellations",
     "1 × More sold than is there",
     "  All channels show 0 for it; the newest orders cannot be packed.",
     "  Count the shelf and enter it; if the goods are really missing, order more or cancel the newest orders (listed under Stock).",
@@ -234,7 +234,7 @@ def test_json_holds_values_and_sentences(day: Books) -> None:
     assert answer["attention"] == 2
     need = answer["needs"]["groups"][0]["first"][0]
     assert need["sentence"] == "Pesanan S-1 di shopee: salah alamat"
-    assert need["command"] == "sellersync orders show S-1"
+    assert need["command"] == "sellersync orders cancellations"
     assert need["deadline"] == "2026-11-21T02:00:00+00:00"
     assert answer["orders"]["total"] == {
         "orders": 3, "cancelled": 0, "unpaid": 1, "units": 3, "goods": {"known": 96_000, "unknown": 1},
@@ -349,7 +349,7 @@ def test_findings_that_hold_our_own_row_ids_name_the_order(day: Books) -> None:
 def test_any_terminal_width(day: Books, width: int) -> None:
     lines = on_terminal(report_of(day), width=width)
     assert max(len(line) for line in lines) <= width
-    assert any("sellersync orders show S-1" in line for line in lines)
+    assert any("sellersync orders cancellations" in line for line in lines)
 
 
 # ------------------------------------------------------------------------------------------------------------------------- same bytes
