@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from ledger_bench import START, Bench, line, order, parcel, unit, units
+from ledger_bench import START, Bench, line, open_ledger, order, parcel, unit, units
 from returns_bench import announced, documents, grade, keep, newest, receive, tell, track
 
 from sellersync.domain.errors import BadInput
@@ -13,6 +15,7 @@ from sellersync.domain.orders import Order, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.returns import Grade, ReturnState
 from sellersync.store import grading, reads_stock
+from sellersync.store.ledger import Ledger
 from sellersync.store.stock import find_sku
 
 LEFT, CANCELLED, BACK, OPEN = UnitStage.LEFT, UnitStage.CANCELLED, UnitStage.COMING_BACK, UnitStage.OPEN
@@ -326,6 +329,37 @@ def test_a_person_brings_what_nobody_announced_and_the_announcement_finds_that_d
     assert documents(shop) == [(1, "received")]
     with pytest.raises(BadInput, match="1 shipped units"):
         bring(2)
+
+
+def test_two_people_who_grade_at_once_grade_once(shop: Bench) -> None:
+    sent(shop)
+    tell(shop, announced("R1", "A", ("line-KOPI", 2)))
+    receive(shop)
+    chosen, ledgers = (
+        newest(shop),
+        [open_ledger(shop.ledger.url.render_as_string(hide_password=False)) for _ in range(4)],
+    )
+    together = threading.Barrier(len(ledgers))
+
+    def one(ledger: Ledger) -> bool:
+        planned = ledger.read_now(lambda session: grading.plan_grading(session, chosen, Grade.SELLABLE, 2))
+        together.wait()
+        try:
+            ledger.write_now(
+                lambda session: grading.grade(session, planned, note="", now_ms=ledger.now_ms(), who="test")
+            )
+        except BadInput:
+            return False
+        return True
+
+    try:
+        with ThreadPoolExecutor(len(ledgers)) as people:
+            assert sorted(people.map(one, ledgers)) == [False, False, False, True]
+    finally:
+        for ledger in ledgers:
+            ledger.close()
+    assert shop.balances("KOPI") == {"available": 10, "adjustment": -10}
+    shop.assert_proven()
 
 
 def test_a_replacement_is_another_order(shop: Bench) -> None:
