@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import typer.main
 
-from sellersync.cli.main import FLAGS, VALUED, app
+from sellersync.cli.commands import app
+from sellersync.cli.main import FLAGS, VALUED
 
 ROOT = Path(__file__).parents[1]
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md"))]

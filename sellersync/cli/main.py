@@ -15,69 +15,16 @@ import typer
 from sellersync import __version__
 from sellersync.domain.errors import SellersyncError
 
-from . import (
-    auth,
-    bins,
-    booking,
-    connectors,
-    demo,
-    differences,
-    labels,
-    ledger,
-    listings,
-    mails,
-    manifests,
-    orders,
-    packing,
-    parcels,
-    pick,
-    plans,
-    reorder,
-    report,
-    returns,
-    run,
-    status,
-    stock,
-    sync,
-)
+from . import run
 from .codes import MEANING, Code
 from .out import note
 from .sentences import sentence
 from .state import CONFIG_VARIABLE, State
 
+DAEMON = "run"
 VALUED = ("--config", "--credentials")
 FLAGS = ("--json", "--verbose")
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"{code.value:>4}  {meaning}" for code, meaning in MEANING.items())
-
-app = typer.Typer(
-    name="sellersync",
-    help="One ledger for every unit of stock: orders in, stock levels out, couriers booked.",
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-for module in (run, sync, status, report, reorder, demo):
-    module.register(app)
-differences.register(stock.app)
-bins.register(stock.app)
-plans.register(stock.app)
-booking.register(parcels.app)
-for module in (labels, pick, packing, manifests):
-    module.register(parcels.app)
-for name, group in (
-    ("orders", orders.app),
-    ("parcels", parcels.app),
-    ("returns", returns.app),
-    ("mails", mails.app),
-    ("stock", stock.app),
-    ("listings", listings.app),
-    ("ledger", ledger.app),
-    ("auth", auth.app),
-    ("connectors", connectors.app),
-):
-    app.add_typer(group, name=name)
 
 
 def _version(asked: bool) -> None:
@@ -86,7 +33,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     context: typer.Context,
     config: Annotated[
@@ -104,6 +50,21 @@ def options(
     state = context.ensure_object(State)
     state.config, state.credentials, state.json, state.verbose = config, credentials, json, verbose
     state.log(logging.ERROR)
+
+
+def new_app() -> typer.Typer:
+    """The command line with its global options and no command yet."""
+    app = typer.Typer(
+        name="sellersync",
+        help="One ledger for every unit of stock: orders in, stock levels out, couriers booked.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(options)
+    return app
 
 
 def hoisted(words: Sequence[str]) -> list[str]:
@@ -131,12 +92,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. Errors with a next step become sentences on stderr."""
     state = State()
     try:
-        app(args=hoisted(sys.argv[1:] if arguments is None else arguments), prog_name="sellersync", obj=state)
+        words = hoisted(sys.argv[1:] if arguments is None else arguments)
+        _app_for(words)(args=words, prog_name="sellersync", obj=state)
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else Code.OK
     except SellersyncError as failure:
-        words, code = sentence(failure)
-        note(state.redactor(words))
+        told, code = sentence(failure)
+        note(state.redactor(told))
         if state.verbose:
             note(state.redactor(traceback.format_exc()))
         return code
@@ -146,6 +108,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell_bug(state, bug)
         return Code.BUG
     return Code.OK
+
+
+def _app_for(words: Sequence[str]) -> typer.Typer:
+    """All commands; for the daemon its own alone, because what the others import would stay in its memory for good."""
+    if words[-1:] == [DAEMON] and not set(words[-2:-1]) & set(VALUED):
+        app = new_app()
+        run.register(app)
+        return app
+    from .commands import app as all_commands
+
+    return all_commands
 
 
 def _tell_bug(state: State, bug: Exception) -> None:

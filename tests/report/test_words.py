@@ -277,7 +277,7 @@ def test_changes_in_percent(now: int | None, before: int, said: str) -> None:
 
 def test_every_command_on_the_page_exists() -> None:
     """The command line takes each of them with its arguments as they are printed (QTY stands for a number)."""
-    from sellersync.cli.main import app
+    from sellersync.cli.commands import app
 
     lines = {commands.EVERYTHING}
     for kind, settled in commands.SETTLED.items():
@@ -300,7 +300,7 @@ def parse(command: Any, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("text", ["orders shwo O1", "stock count A --nonsense", "stock count A many", "nothing"])
 def test_a_wrong_command_is_caught(text: str) -> None:
-    from sellersync.cli.main import app
+    from sellersync.cli.commands import app
 
     with pytest.raises((Exception, SystemExit)):
         parse(typer.main.get_command(app), text.split())

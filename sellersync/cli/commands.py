@@ -1,0 +1,52 @@
+"""All commands, put together."""
+
+from __future__ import annotations
+
+from . import (
+    auth,
+    bins,
+    booking,
+    connectors,
+    demo,
+    differences,
+    labels,
+    ledger,
+    listings,
+    mails,
+    manifests,
+    orders,
+    packing,
+    parcels,
+    pick,
+    plans,
+    reorder,
+    report,
+    returns,
+    run,
+    status,
+    stock,
+    sync,
+)
+from .main import new_app
+
+app = new_app()
+for module in (run, sync, status, report, reorder, demo):
+    module.register(app)
+differences.register(stock.app)
+bins.register(stock.app)
+plans.register(stock.app)
+booking.register(parcels.app)
+for module in (labels, pick, packing, manifests):
+    module.register(parcels.app)
+for name, group in (
+    ("orders", orders.app),
+    ("parcels", parcels.app),
+    ("returns", returns.app),
+    ("mails", mails.app),
+    ("stock", stock.app),
+    ("listings", listings.app),
+    ("ledger", ledger.app),
+    ("auth", auth.app),
+    ("connectors", connectors.app),
+):
+    app.add_typer(group, name=name)
