@@ -73,6 +73,11 @@ class ReturnCase:
         return self.received - self.graded
 
 
+def grades_of(case: ReturnCase) -> list[str]:
+    """ "1 sellable", "2 damaged": one entry a grading."""
+    return [f"{grade.units} {grade.grade}" for grade in case.grades]
+
+
 _CASES = (
     "SELECT return_document.*, channel.slug, sales_order.remote_id AS order_remote, sales_order.number AS order_number, "
     "order_line.listing_key, order_line.title, COALESCE(parcel.waybill, '') AS parcel_waybill, "
