@@ -32,6 +32,7 @@ from sellersync.jobs import (
     compare_stock,
     fetch_labels,
     hand_back,
+    prove_orders,
     pull_listings,
     pull_orders,
     pull_settlements,
@@ -58,6 +59,7 @@ MISFIRE_GRACE_S = 3_600
 PRUNE_S = 86_400.0
 HEALTH_S = 86_400.0
 LABELS_S = 60.0
+PROVE_S = 600.0
 HEALTH_JITTER = 0.1
 RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
@@ -256,6 +258,8 @@ class Daemon:
                     jobs.settlements_s,
                     channel.jitter,
                 )
+            if shop.channel.capabilities.counts_placed:
+                self._add(prove_orders.JOB, shop, partial(self._prove, shop), PROVE_S, channel.jitter)
             self._add(
                 compare_stock.JOB,
                 shop,
@@ -325,6 +329,10 @@ class Daemon:
         if run is not None and run.outcome not in ("temporary", "rate_limited"):
             self._uncompared.discard(shop.id)
         return await self._spread(shop, run)
+
+    async def _prove(self, shop: Shop) -> Run | None:
+        zone = self._app.settings.shop.zone
+        return await self._spread(shop, await prove_orders.run_due(self._world, shop, zone))
 
     async def _first_listings(self, shop: Shop) -> None:
         """A channel without listings has them read before its first orders. No SKU is made: that is a person's decision."""

@@ -72,7 +72,7 @@ async def _walk(world: World, shop: Shop, stream: Stream, run: Run, since: datet
         _count(run, recorded)
         others = [row.order_id for row in page.rows if isinstance(row, RemoteCancellation | RemoteReturn)]
         if others:
-            await _read_by_id(world, shop, run, others)
+            await read_by_id(world, shop, run, others)
 
 
 async def _unsettled(world: World, shop: Shop, since: datetime | None) -> datetime | None:
@@ -129,10 +129,11 @@ async def _reread(world: World, shop: Shop, run: Run, also: Sequence[str]) -> No
         )
     )
     if ids or also:
-        await _read_by_id(world, shop, run, [*also, *ids])
+        await read_by_id(world, shop, run, [*also, *ids])
 
 
-async def _read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> None:
+async def read_by_id(world: World, shop: Shop, run: Run, ids: list[str]) -> None:
+    """Read orders by the provider's ids and record what it shows."""
     answer = await shop.channel.orders_by_id(list(dict.fromkeys(ids)))
     recorded = await world.ledger.write(
         lambda session: pages.record_reread(

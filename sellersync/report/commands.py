@@ -96,6 +96,10 @@ SETTLED: dict[str, Settled] = {
     "unmapped_listing": Settled(_map, "sellersync listings unmapped"),
     "unmapped_location": Settled(lambda need: f"sellersync sync pull --channel {_channel(need)}"),
     "order_gone": Settled(lambda need: f"sellersync orders show {_q(need)}"),
+    "orders_missing": Settled(
+        lambda need: f"sellersync prove orders --date {_q(need)} --channel {_channel(need)} --repair"
+    ),
+    "orders_uncounted": Settled(lambda need: f"sellersync prove orders --date {_q(need)} --channel {_channel(need)}"),
     "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
     "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),

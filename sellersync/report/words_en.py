@@ -340,6 +340,18 @@ FINDINGS: dict[str, FindingWords] = {
         "See in the seller centre what became of it; the command shows what it still holds.",
         "Its stock stays reserved.",
     ),
+    "orders_missing": FindingWords(
+        "Orders of a day that the ledger does not have",
+        "{channel}, {subject}: {missing} of {on_channel} orders are missing: {orders}",
+        "The command reads them by their id and counts again; what then still misses is to be found in the seller centre.",
+        "Their stock is not reserved: other channels may sell it again.",
+    ),
+    "orders_uncounted": FindingWords(
+        "Days whose orders could not be counted",
+        "{channel}, {subject}: {why}",
+        "It is tried again every hour for a week; the command tries at once.",
+        "Nobody knows yet whether an order of that day is missing.",
+    ),
     "push_refused": FindingWords(
         "Stock levels that were refused",
         "{channel}: {subject} was to show {level}: {reject} ({why})",

@@ -341,6 +341,18 @@ FINDINGS: dict[str, FindingWords] = {
         "Periksa di seller centre apa yang terjadi; perintah ini menampilkan apa yang masih dipegangnya.",
         "Stoknya tetap dipesan.",
     ),
+    "orders_missing": FindingWords(
+        "Pesanan suatu hari yang tidak ada di buku stok",
+        "{channel}, {subject}: {missing} dari {on_channel} pesanan tidak ada: {orders}",
+        "Perintah ini membacanya menurut nomornya lalu menghitung ulang; yang masih kurang dicari di seller center.",
+        "Stoknya belum dipesan: kanal lain bisa menjualnya lagi.",
+    ),
+    "orders_uncounted": FindingWords(
+        "Hari yang pesanannya belum bisa dihitung",
+        "{channel}, {subject}: {why}",
+        "Dicoba lagi setiap jam selama seminggu; perintah ini mencobanya sekarang.",
+        "Belum ada yang tahu apakah pesanan hari itu ada yang kurang.",
+    ),
     "push_refused": FindingWords(
         "Stok yang ditolak kanal",
         "{channel}: {subject} seharusnya {level}: {reject} ({why})",

@@ -52,6 +52,8 @@ class OrderProof(SQLModel, table=True):
     in_ledger: int
     missing: str = "[]"
     """JSON list of remote ids that the ledger does not have."""
+    unlisted: str = "[]"
+    """JSON list of [remote id, state, how it went] of the ledger's orders of the day that the channel does not list any more."""
     repaired: int = 0
     detail: str = ""
 

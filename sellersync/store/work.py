@@ -55,6 +55,12 @@ def channel_by_slug(session: Session, slug: str) -> ChannelState | None:
     return None if row is None else _channel(row)
 
 
+def first_seen(session: Session, channel_id: int) -> datetime:
+    """When the channel was configured for the first time."""
+    row = session.execute(text("SELECT created_ms FROM channel WHERE id = :c"), {"c": channel_id})
+    return from_epoch_ms(row.scalar_one(), where="channel")
+
+
 def _channel(row: Any) -> ChannelState:
     return ChannelState(
         row.id,

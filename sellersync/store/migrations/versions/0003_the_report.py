@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("on_channel", sa.Integer(), nullable=False),
         sa.Column("in_ledger", sa.Integer(), nullable=False),
         sa.Column("missing", sa.String(), nullable=False),
+        sa.Column("unlisted", sa.String(), nullable=False),
         sa.Column("repaired", sa.Integer(), nullable=False),
         sa.Column("detail", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
