@@ -12,9 +12,10 @@ from sellersync.domain.errors import BadInput
 from sellersync.domain.times import day_bounds, shop_day, to_epoch_ms
 from sellersync.store import pages, reads_orders
 from sellersync.store.ledger import Session
-from sellersync.store.reads_orders import OrderHead, WholeOrder
+from sellersync.store.reads_orders import OrderHead, ParcelOfOrder, WholeOrder
 
 from . import cancellations, returns, settlements
+from .booking import why_sentence
 from .out import as_json, rupiah, say, table, when
 from .settlements import in_words
 from .state import state_of
@@ -132,9 +133,14 @@ def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
     ])  # fmt: skip
     _section("Parcels", ("no", "state", "courier", "waybill", "id", "booked", "picked up", "price"), [
         (row.number, row.state, f"{row.courier} {row.service}".strip(), row.waybill or "-", row.remote_id or "-",
-         when(row.booked, zone), when(row.picked_up, zone), rupiah(row.charged if row.charged is not None else row.quoted))
+         when(row.booked, zone), when(row.picked_up, zone), _price(row))
         for row in order.parcels
     ])  # fmt: skip
+    for row in order.parcels:
+        if row.why:
+            say(f"Parcel {row.number} went to {why_sentence(row.why)}.")
+        if row.cancel in ("asked", "sent", "pending", "refused"):
+            say(f"Parcel {row.number} is to be cancelled with the courier: {row.cancel}.")
     _section("Booking attempts", ("parcel", "attempt", "reference", "state", "step", "begun", "detail"), [
         (row.parcel, row.attempt, row.reference, row.state, row.step, when(row.created, zone), row.detail)
         for row in order.claims
@@ -199,3 +205,9 @@ def accept(
         as_json({"channel": channel, "was_accepted": before})
     else:
         say(f"{channel} was accepted already." if before else f"Accepted: levels are pushed to {channel} from now on.")
+
+
+def _price(parcel: ParcelOfOrder) -> str:
+    """What the courier charged at booking (before that its offer), and what that became."""
+    price = rupiah(parcel.charged if parcel.charged is not None else parcel.quoted)
+    return price if parcel.adjusted is None else f"{price}, now {rupiah(parcel.adjusted)}"

@@ -83,7 +83,7 @@ async def _send(world: World, parcel: BookedParcel, run: Run) -> None:
     except CourierTrouble:  # nothing was sent
         run.count("courier_trouble")
         await world.ledger.write(
-            lambda session: cancels.ask_again(session, parcel.parcel_id, now_ms=world.ledger.now_ms()),
+            lambda session: cancels.ask_again(session, parcel.parcel_id, now_ms=world.ledger.now_ms(), unsent=True),
             name="cancel_later",
         )
         return
@@ -128,7 +128,8 @@ async def _settle(world: World, parcel: BookedParcel, run: Run) -> None:
         )
         return
     await world.ledger.write(
-        lambda session: cancels.ask_again(session, parcel.parcel_id, now_ms=world.ledger.now_ms()), name="cancel_again"
+        lambda session: cancels.ask_again(session, parcel.parcel_id, now_ms=world.ledger.now_ms(), unsent=False),
+        name="cancel_again",
     )
     await _send(world, await world.ledger.read(partial(cancels.booked_parcel, parcel_id=parcel.parcel_id)), run)
 

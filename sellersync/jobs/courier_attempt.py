@@ -20,8 +20,6 @@ from .courier_funds import Funds
 from .world import CourierAccount, Run, World
 
 _DEAD_STATES = (ParcelState.CANCELLED, ParcelState.FAILED)
-
-
 RETRY_S_MIN, RETRY_S_MAX = 60.0, 21_600.0
 """After a refusal the trips wait so long before the next attempt, four times as long after each."""
 
@@ -53,6 +51,9 @@ class Attempt:
             # No confirm was sent for this reference: whoever holds it, it is no booking of ours, and the next attempt may go on.
             if refused.reject is RejectClass.REFERENCE_USED:
                 await self._dead(refused.why)
+            elif refused.reject is RejectClass.INSUFFICIENT_BALANCE:
+                await self._dead(refused.why)
+                await self._cannot_pay(refused)
             else:
                 await self._refused(refused)
             return
@@ -77,6 +78,7 @@ class Attempt:
             await self._step("drafted", draft_id=draft_id)
             raise
         await self.adopt(booking)
+        await self._paid(booking)
 
     async def _confirm_refused(self, draft_id: str, refused: Rejected) -> None:
         if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
@@ -123,16 +125,14 @@ class Attempt:
                 await self._dead(str(nothing_sent))
             raise
         await self.adopt(booking)
+        await self._paid(booking)
 
     async def _book_refused(self, refused: Rejected) -> None:
         if refused.reject is RejectClass.REFERENCE_USED and refused.details.get("booking_id"):
             await self.adopt(await self.account.courier.booking(refused.details["booking_id"]))
             return
         if refused.reject is RejectClass.INSUFFICIENT_BALANCE:
-            if self.again:  # it was not found and cannot be paid now: the same reference stays to be tried
-                await self._step("book")
-            else:
-                await self._dead(refused.why)
+            await (self._step("book") if self.again else self._dead(refused.why))
             await self._cannot_pay(refused)
         elif self.again:
             # A refusal of content while settling proves nothing about the first sending.
@@ -159,7 +159,11 @@ class Attempt:
             ),
             name="settle_booked",
         )
-        await self.funds.paid(self.account, booking.price, cod=self.request.cod_amount is not None)
+
+    async def wait_for_balance(self) -> None:
+        """It was not found, and the account cannot pay for it now: the same reference stays to be tried."""
+        self.run.count("waits_for_balance")
+        await self._step("book")
 
     async def _step(self, step: str, *, draft_id: str = "", sending: bool = False) -> None:
         world = self.world
@@ -195,6 +199,9 @@ class Attempt:
             ),
             name="settle_dead",
         )
+
+    async def _paid(self, booking: Booking) -> None:
+        await self.funds.paid(self.account, booking.price, cod=self.request.cod_amount is not None)
 
     async def _cannot_pay(self, refused: Rejected) -> None:
         self.run.count("waits_for_balance")

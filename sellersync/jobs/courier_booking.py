@@ -141,7 +141,12 @@ async def _settle_by_strategy(
         await attempt.settle_two_step(claim)
     elif strategy is SettleBy.LOOKUP:
         found = await account.courier.find(claim.reference)
-        await (attempt.adopt(found) if found is not None else attempt.book())
+        if found is not None:
+            await attempt.adopt(found)
+        elif attempt.funds.open_for(account, cod=attempt.request.cod_amount is not None):
+            await attempt.book()
+        else:
+            await attempt.wait_for_balance()
     elif strategy is SettleBy.SAME_REFERENCE_REPEAT:
         await attempt.book()
     else:

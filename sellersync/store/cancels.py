@@ -153,11 +153,14 @@ def begin_send(session: Session, parcel_id: int, *, now_ms: int) -> bool:
     return bool(changed.rowcount)  # type: ignore[attr-defined]
 
 
-def ask_again(session: Session, parcel_id: int, *, now_ms: int) -> None:
-    """Nothing was sent, or the courier shows the booking as alive: the wish still stands."""
+def ask_again(session: Session, parcel_id: int, *, now_ms: int, unsent: bool) -> None:
+    """The wish still stands: nothing was sent (`unsent`), or the courier shows the booking as alive."""
     session.execute(
-        text("UPDATE parcel SET cancel = 'asked', cancel_ms = :now WHERE id = :p AND cancel = 'sent'"),
-        {"p": parcel_id, "now": now_ms},
+        text(
+            "UPDATE parcel SET cancel = 'asked', cancel_ms = :now, cancel_sends = cancel_sends - :unsent "
+            "WHERE id = :p AND cancel = 'sent'"
+        ),
+        {"p": parcel_id, "now": now_ms, "unsent": 1 if unsent else 0},
     )
 
 

@@ -133,6 +133,9 @@ class PositionOfOrder:
 
 @dataclass(frozen=True, slots=True)
 class ParcelOfOrder:
+    """A parcel: `quoted` is the offer's price, `charged` the courier's at booking, `adjusted` what it became; `why` as
+    `domain.courier_rules.read_why` reads it, `cancel` what became of a wish to cancel it."""
+
     number: int
     state: str
     remote_id: str
@@ -142,6 +145,9 @@ class ParcelOfOrder:
     adopted: bool
     quoted: int | None
     charged: int | None
+    adjusted: int | None
+    why: str
+    cancel: str
     booked: datetime | None
     picked_up: datetime | None
     delivered: datetime | None
@@ -336,6 +342,9 @@ def _parcels(session: Session, order_id: int) -> tuple[ParcelOfOrder, ...]:
             bool(row.adopted),
             row.quoted,
             row.charged,
+            row.adjusted,
+            row.why_chosen,
+            row.cancel,
             at(row.booked_ms),
             at(row.picked_up_ms),
             at(row.delivered_ms),

@@ -255,6 +255,32 @@ def test_another_account_carries_what_an_empty_one_cannot(tmp_path: Path) -> Non
     site(test, tmp_path, courier_providers=("biteship", "kiriminaja"))
 
 
+def test_a_lost_booking_that_cannot_be_paid_now_keeps_its_reference_and_is_no_matter_for_a_person(
+    tmp_path: Path,
+) -> None:
+    async def test(s: Simulation) -> None:
+        assert s.courier is not None
+        await order(s)
+        s.courier.faults.append(Fault(FaultKind.DROP_BEFORE, lambda method, path: "request_pickup" in path))
+        assert (await book(s))["uncertain"] == 1
+        s.courier.set_balance(100)
+        await s.clock.sleep(300)
+        assert (await book(s))["waits_for_balance"] == 1
+        sent = requests(s, "request_pickup")
+        for _ in range(10):
+            await s.clock.sleep(300)
+            assert (await book(s)).get("for_a_person") is None
+        assert requests(s, "request_pickup") == sent
+        assert findings(s, "courier_balance") == ["balance"]
+        s.courier.set_balance(100_000)
+        await s.clock.sleep(901)
+        assert (await book(s))["booked"] == 1
+        assert s.query("SELECT attempt, state FROM claim") == [(1, "booked")]
+        assert (findings(s, "courier_balance"), len(s.courier.bookings())) == ([], 1)
+
+    site(test, tmp_path, courier_providers=("kiriminaja",))
+
+
 # ---------------------------------------------------------------------------------------------------------------- cancel, rebook
 
 

@@ -64,6 +64,7 @@ def test_book_cancel_and_rebook(place: Premises, capsys: pytest.CaptureFixture[s
     order = ordered(place)
     out = place.run("parcels", "book", order)
     assert f"Parcel 1 of order {order}: booked, sicepat, waybill 00" in out
+    assert "Parcel 1 went to the cheapest of 3 offers (of 3 in all)." in place.run("orders", "show", order)
     assert "nothing was cancelled: this is about parcel" in said(place, capsys, "parcels", "cancel", order)
     assert "cancelled." in place.run("parcels", "cancel", f"{order}/1", "--yes")
     assert statuses(place) == ["cancelled"]
