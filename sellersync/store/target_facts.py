@@ -19,6 +19,8 @@ from .posting import in_list
 BLOCKED_RETRY_MS = 60 * 60 * 1000
 """A level that was refused is tried again after this long, or at once when another level is wanted."""
 POT_STALE_MS = 30 * 60 * 1000
+NAMED_MAX = 500
+"""More targets than this are not named in a query of their recipes: all of the channel are read, which is faster."""
 SkuPlace = tuple[int, int]  # (SKU id, warehouse id)
 Recipe = list[tuple[int, int]]  # (SKU id, units in one listing)
 
@@ -78,12 +80,8 @@ def units_beyond_levels(
     if sellers is None:
         sellers = dict.fromkeys(session.execute(text("SELECT id FROM channel WHERE kind = 'channel'")).scalars(), True)
     found: list[Beyond] = []
-    for channel_id, ids in _maybe_stuck(session, sellers).items():
+    for channel_id, ids in _maybe_stuck(session, sellers, skus).items():
         recipes = _recipes(session, channel_id, ids)
-        if skus is not None:
-            recipes = {target: of for target, of in recipes.items() if _skus_of({target: of}) & set(skus)}
-        if not recipes:
-            continue
         places, shelf = _Places.of(session, channel_id), _Shelf.load(session, _skus_of(recipes))
         facts = _facts(
             session, channel_id, recipes, shelf, sorted(recipes), (),
@@ -100,7 +98,7 @@ def units_beyond_levels(
     return found
 
 
-def _maybe_stuck(session: Session, sellers: Mapping[int, bool]) -> dict[int, list[int]]:
+def _maybe_stuck(session: Session, sellers: Mapping[int, bool], skus: Collection[int] | None) -> dict[int, list[int]]:
     """Channel id -> targets that may show more than they should: refused as locked, with a floor, with a pot, or not to be lowered."""
     locks = ", ".join(f"'{lock.value}'" for lock in sorted(LOCKS))
     rigid = in_list(channel_id for channel_id, can_decrease in sellers.items() if not can_decrease)
@@ -109,7 +107,15 @@ def _maybe_stuck(session: Session, sellers: Mapping[int, bool]) -> dict[int, lis
             f"SELECT id, channel_id FROM target WHERE channel_id IN ({in_list(sellers)}) "
             f"AND (blocked IN ({locks}) OR floor IS NOT NULL OR pot > 0 OR channel_id IN ({rigid})) ORDER BY id"
         )
-    )
+    ).all()
+    if rows and skus is not None:
+        made_of = text(
+            "SELECT DISTINCT listing_target.target_id FROM listing_target JOIN listing ON listing.id = listing_target.listing_id "
+            "JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id "
+            f"WHERE listing_target.target_id IN ({in_list(row.id for row in rows)}) AND recipe_item.sku_id IN ({in_list(skus)})"
+        )
+        concerned = set(session.execute(made_of).scalars())
+        rows = [row for row in rows if row.id in concerned]
     found: dict[int, list[int]] = {}
     for row in rows:
         found.setdefault(row.channel_id, []).append(row.id)
@@ -147,6 +153,7 @@ def _facts(
     rows = session.execute(
         text(f"SELECT * FROM target WHERE channel_id = :c {_among('id', only)} ORDER BY id"), {"c": channel_id}
     )
+    risks = _Risks.of(beyond)
     facts: list[TargetFacts] = []
     for row in rows:
         here = places.of_location(row.location)
@@ -155,7 +162,8 @@ def _facts(
         sellable = _lowest(listings, here, shelf, {})
         at_risk = 0
         if sellable is not None and beyond:
-            at_risk = sellable - (_lowest(listings, here, shelf, _risks(beyond, row.id)) or 0)
+            elsewhere = risks.elsewhere(row.id, [(sku, place) for sku in skus for place in here])
+            at_risk = sellable - (_lowest(listings, here, shelf, elsewhere) or 0)
         newest = max(
             (shelf.changed.get((sku, place), (0, 0)) for sku in skus for place in here),
             default=(0, 0),
@@ -198,14 +206,25 @@ def _last_shown(row: Any) -> int | None:
     return None if row.acked is None else int(row.acked)
 
 
-def _risks(beyond: Sequence[Beyond], target_id: int) -> dict[SkuPlace, int]:
-    """Units at risk because of all other targets; a target's own number is not kept back from itself."""
-    total: dict[SkuPlace, int] = {}
-    for one in beyond:
-        if one.target_id != target_id:
+@dataclass(frozen=True, slots=True)
+class _Risks:
+    """Units at risk in all, and by the target that they are at risk because of."""
+
+    total: Mapping[SkuPlace, int]
+    own: Mapping[int, Mapping[SkuPlace, int]]
+
+    @classmethod
+    def of(cls, beyond: Sequence[Beyond]) -> _Risks:
+        total: dict[SkuPlace, int] = {}
+        for one in beyond:
             for key, units in one.skus.items():
                 total[key] = total.get(key, 0) + units
-    return total
+        return cls(total, {one.target_id: one.skus for one in beyond})
+
+    def elsewhere(self, target_id: int, keys: Sequence[SkuPlace]) -> dict[SkuPlace, int]:
+        """Units at risk because of all other targets; a target's own number is not kept back from itself."""
+        own = self.own.get(target_id, {})
+        return {key: self.total.get(key, 0) - own.get(key, 0) for key in keys}
 
 
 def _skus_of(recipes: Mapping[int, Sequence[Recipe | None]]) -> set[int]:
@@ -293,12 +312,13 @@ class _Shelf:
 def _recipes(session: Session, channel_id: int, only: Collection[int] | None) -> dict[int, list[Recipe | None]]:
     """Target -> the recipes of its active listings (`None` for an unmapped one)."""
     found: dict[int, dict[int, Recipe | None]] = {}
+    many = only is not None and len(only) > NAMED_MAX
     rows = session.execute(
         text(
             "SELECT listing_target.target_id, listing.id AS listing_id, recipe_item.sku_id, recipe_item.quantity "
             "FROM listing_target JOIN listing ON listing.id = listing_target.listing_id "
             "LEFT JOIN recipe_item ON recipe_item.recipe_id = listing.recipe_id "
-            f"WHERE listing.channel_id = :c AND listing.managed {_among('listing_target.target_id', only)}"
+            f"WHERE listing.channel_id = :c AND listing.managed {_among('listing_target.target_id', None if many else only)}"
         ),
         {"c": channel_id},
     )
@@ -306,7 +326,8 @@ def _recipes(session: Session, channel_id: int, only: Collection[int] | None) ->
         recipe = found.setdefault(row.target_id, {}).setdefault(row.listing_id, None if row.sku_id is None else [])
         if recipe is not None:
             recipe.append((row.sku_id, row.quantity))
-    return {target_id: list(by_listing.values()) for target_id, by_listing in found.items()}
+    wanted = found if only is None else set(only)
+    return {target_id: list(by_listing.values()) for target_id, by_listing in found.items() if target_id in wanted}
 
 
 def _lowest(
