@@ -1,4 +1,4 @@
-"""`sellersync report`: the day on the terminal, as HTML or as JSON."""
+"""`sellersync report`: the day on the terminal, as HTML, spreadsheet, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -37,6 +37,12 @@ def report(
         str | None, typer.Option("--date", metavar="DATE", help="YYYY-MM-DD, today or yesterday; without it today.")
     ] = None,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file, too.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as a spreadsheet, too.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write its tables as CSV files, too; into one archive when DIR ends in .zip."),
+    ] = None,
+    bom: Annotated[bool, typer.Option("--bom", help="CSV with a byte order mark, as Excel wants it.")] = False,
     lang: Annotated[Tongue | None, typer.Option(help="Language; without it the one of the configuration.")] = None,
 ) -> None:
     """What happened on a day, what failed, and what a person must do."""
@@ -44,9 +50,11 @@ def report(
 
     from sellersync.report import (  # babel and jinja2, for this command alone
         build,
+        render_csv,
         render_html,
         render_json,
         render_terminal,
+        render_xlsx,
     )
 
     state = state_of(context)
@@ -63,10 +71,11 @@ def report(
             watch=watch_rules(settings),
         )
     if html is not None:
-        try:
-            html.write_text(render_html(built), "utf-8")
-        except OSError as failure:
-            raise BadInput(f"{html} cannot be written ({failure.strerror})") from None
+        _write(html, render_html(built).encode())
+    if xlsx is not None:
+        _write(xlsx, render_xlsx(built))
+    if csv is not None:
+        _write_tables(csv, render_csv(built, bom=bom))
     if state.json:
         as_json(render_json(built))
         return
@@ -74,8 +83,29 @@ def report(
     if not console.is_terminal:
         console = Console(highlight=False, width=PLAIN_WIDTH)
     render_terminal(built, console)
-    if html is not None:
-        note(f"Written: {html}")
+    for path in filter(None, (html, xlsx, csv)):
+        note(f"Written: {path}")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.write_bytes(content)
+    except OSError as failure:
+        raise BadInput(f"{path} cannot be written ({failure.strerror})") from None
+
+
+def _write_tables(path: Path, files: dict[str, bytes]) -> None:
+    from sellersync.report import as_zip
+
+    if path.suffix == ".zip":
+        _write(path, as_zip(files))
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        raise BadInput(f"{path} cannot be written ({failure.strerror})") from None
+    for name, content in files.items():
+        _write(path / name, content)
 
 
 def _day(text: str | None, today: date) -> date:

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from .layout import lay_out
 from .model import Report
-from .page import Bars, Cell, Column, NeedBlock, Page, Shown, Table, Tile, Tiles
+from .page import Bars, Cell, Column, NeedBlock, Page, Shown, Table, Tile, Tiles, readable
 from .words import NOTHING
 
 _BLOCK_NAMES: dict[type, str] = {Tiles: "tiles", Table: "table", Bars: "bars", NeedBlock: "need"}
@@ -34,6 +34,7 @@ def draw(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda value: readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters |= {
         "name": lambda block: _BLOCK_NAMES.get(type(block), "sentence"),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
@@ -28,6 +29,13 @@ class Shown(str):
         shown.value = value
         shown.form = form
         return shown
+
+
+def readable(text: str) -> str:
+    """The text without control and direction characters. `build` has cleaned what came from outside; this is the last gate."""
+    if not any(unicodedata.category(char)[0] == "C" for char in text):
+        return text
+    return "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text)
 
 
 @dataclass(frozen=True, slots=True)
