@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel import Session
+
+from .work import get_meta, set_meta
 
 FIRST_HASH = "sellersync"
 BATCH_ROWS_MAX = 2_000
@@ -48,73 +51,148 @@ def link(previous: str, row: Any) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Verified:
+    """The chain was found whole up to `movement_id` at `at_ms`."""
+
+    movement_id: int
+    hash: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerCheck:
-    """What `verify` found; `problems` is empty when the ledger proves itself."""
+    """What `verify` found; `problems` is empty when the ledger proves itself.
+
+    Balances, positions and sums were rebuilt from movement one, and every seal has its movement. The hashes were computed again of the
+    movements after `after`; those up to it were whole when it was noted. `head` is the newest seal.
+    """
 
     movements: int
     sealed: int
     balances: int
     problems: tuple[str, ...]
+    after: Verified | None = None
+    head: tuple[int, str] | None = None
 
 
-def verify(session: Session) -> LedgerCheck:
-    """Rebuild everything that can be rebuilt and compare: balances from movements, order positions, the sum of each SKU, the seals."""
-    problems: list[str] = []
+def last_verified(session: Session) -> Verified | None:
+    """Up to where a former check found the chain whole."""
+    kept = get_meta(session, _VERIFIED)
+    return Verified(*json.loads(kept)) if kept else None
+
+
+def note_verified(session: Session, check: LedgerCheck, *, now_ms: int) -> None:
+    """Keep how far the chain was found whole; a check that found problems changes nothing."""
+    if not check.problems and check.head is not None:
+        set_meta(session, _VERIFIED, json.dumps([*check.head, now_ms]))
+
+
+def verify(session: Session, *, after: Verified | None = None) -> LedgerCheck:
+    """Rebuild everything that can be rebuilt and compare: balances from movements, order positions, the sum of each SKU, the seals.
+
+    With `after` the hashes are computed from there on; all else is always checked from movement one.
+    """
+    codes: dict[int, str] = {row.id: row.code for row in session.execute(text("SELECT id, code FROM sku"))}
+    balances, balance_problems = _check_balances(session, codes)
+    problems = [*_check_chain(session, after), *balance_problems, *_check_positions(session, codes)]
+    sizes = session.execute(text("SELECT (SELECT COUNT(*) FROM movement), (SELECT COUNT(*) FROM seal)")).one()
+    head = session.execute(text("SELECT movement_id, hash FROM seal ORDER BY movement_id DESC LIMIT 1")).first()
+    return LedgerCheck(
+        sizes[0], sizes[1], balances, tuple(problems), after, None if head is None else (head.movement_id, head.hash)
+    )
+
+
+def _check_chain(session: Session, after: Verified | None) -> list[str]:
+    problems = [f"movement {row.id} was put in beside the chain of seals" for row in session.execute(_BESIDE).all()]
+    digest, start = FIRST_HASH, 0
+    if after is not None:
+        digest, start = after.hash, after.movement_id
+        kept = session.execute(text("SELECT hash FROM seal WHERE movement_id = :m"), {"m": start}).scalar()
+        if kept != digest:
+            problems.append(f"the seal of movement {start} is not the one that was checked before")
+    chain = session.execute(_CHAIN, {"a": start}, execution_options={"yield_per": BATCH_ROWS_MAX})
+    for row in chain:
+        digest = link(digest, row[:-1])
+        if digest != row.hash:
+            problems.append(f"movement {row.id} was changed after it was sealed")
+            break
+    chain.close()
+    missing = session.execute(_MISSING).scalar_one()
+    if missing:
+        problems.append(f"{missing} sealed movements are missing")
+    return problems
+
+
+def _check_balances(session: Session, codes: dict[int, str]) -> tuple[int, list[str]]:
+    """(how many balances are kept, problems)."""
     rebuilt: dict[tuple[int, int, str], int] = {}
-    positions: dict[tuple[int, int, int], list[int]] = {}
-    count = 0
-    rows = session.execute(text(f"SELECT {_COLUMNS} FROM movement ORDER BY id"))
-    seals = {row.movement_id: row.hash for row in session.execute(text("SELECT movement_id, hash FROM seal"))}
-    digest, broken, sealed, last_sealed = FIRST_HASH, False, 0, max(seals, default=0)
-    for row in rows:
-        count += 1
-        _apply(rebuilt, positions, row)
-        if row.id < last_sealed and row.id not in seals:
-            problems.append(f"movement {row.id} was put in beside the chain of seals")
-        elif row.id in seals and not broken:
-            digest = link(digest, row)
-            sealed += 1
-            if digest != seals[row.id]:
-                broken = True
-                problems.append(f"movement {row.id} was changed after it was sealed")
-    if sealed + (1 if broken else 0) < len(seals) and not broken:
-        problems.append(f"{len(seals) - sealed} sealed movements are missing")
+    for row in session.execute(_SUMS):
+        for key, change in (
+            ((row.sku_id, row.source_warehouse_id, row.source), -int(row.units)),
+            ((row.sku_id, row.destination_warehouse_id, row.destination), int(row.units)),
+        ):
+            rebuilt[key] = rebuilt.get(key, 0) + change
     kept = {
         (row.sku_id, row.warehouse_id, row.account): row.quantity
-        for row in session.execute(text("SELECT * FROM balance"))
+        for row in session.execute(text("SELECT sku_id, warehouse_id, account, quantity FROM balance"))
     }
-    codes: dict[int, str] = {row.id: row.code for row in session.execute(text("SELECT id, code FROM sku"))}
-    for key in sorted({*rebuilt, *kept}):
-        if rebuilt.get(key, 0) != kept.get(key, 0):
-            problems.append(
-                f"{codes.get(key[0], key[0])}: {key[2]} is {kept.get(key, 0)}, its movements make {rebuilt.get(key, 0)}"
-            )
-    for sku_id in sorted({key[0] for key in kept}):
-        total = sum(quantity for key, quantity in kept.items() if key[0] == sku_id)
-        if total:
-            problems.append(f"{codes.get(sku_id, sku_id)}: the sum over all accounts is {total}, not 0")
-    held = {(row.order_id, row.sku_id, row.warehouse_id): [row.reserved, row.shipped]
-            for row in session.execute(text("SELECT * FROM order_position"))}  # fmt: skip
-    for position in sorted({*positions, *held}):
-        if positions.get(position, [0, 0]) != held.get(position, [0, 0]):
-            problems.append(
-                f"order {position[0]}: its position of {codes.get(position[1], position[1])} differs from its movements"
-            )
-    return LedgerCheck(count, sealed, len(kept), tuple(problems))
+    problems = [
+        f"{codes.get(key[0], key[0])}: {key[2]} is {kept.get(key, 0)}, its movements make {rebuilt.get(key, 0)}"
+        for key in sorted({*rebuilt, *kept})
+        if rebuilt.get(key, 0) != kept.get(key, 0)
+    ]
+    totals: dict[int, int] = {}
+    for key, quantity in kept.items():
+        totals[key[0]] = totals.get(key[0], 0) + quantity
+    problems += [
+        f"{codes.get(sku_id, sku_id)}: the sum over all accounts is {total}, not 0"
+        for sku_id, total in sorted(totals.items())
+        if total
+    ]
+    return len(kept), problems
 
 
-def _apply(
-    rebuilt: dict[tuple[int, int, str], int], positions: dict[tuple[int, int, int], list[int]], row: Any
-) -> None:
-    source = (row.sku_id, row.source_warehouse_id, row.source)
-    destination = (row.sku_id, row.destination_warehouse_id, row.destination)
-    rebuilt[source] = rebuilt.get(source, 0) - row.quantity
-    rebuilt[destination] = rebuilt.get(destination, 0) + row.quantity
-    if row.cause_kind != "order":
-        return
-    warehouse = row.source_warehouse_id or row.destination_warehouse_id
-    position = positions.setdefault((row.cause_id, row.sku_id, warehouse), [0, 0])
-    position[0] += (row.destination == "reserved") * row.quantity - (row.source == "reserved") * row.quantity
-    position[1] += (row.destination == "shipped") * row.quantity
-    if position == [0, 0]:
-        del positions[(row.cause_id, row.sku_id, warehouse)]
+def _check_positions(session: Session, codes: dict[int, str]) -> list[str]:
+    wrong = {tuple(row) for query in (_POSITIONS_DIFFER, _POSITIONS_ALONE) for row in session.execute(query)}
+    return [
+        f"order {order_id}: its position of {codes.get(sku_id, sku_id)} differs from its movements"
+        for order_id, sku_id, _ in sorted(wrong)
+    ]
+
+
+_VERIFIED = "verified"
+_BESIDE = text(
+    "SELECT id FROM movement WHERE id < (SELECT MAX(movement_id) FROM seal) "
+    "AND NOT EXISTS (SELECT 1 FROM seal WHERE seal.movement_id = movement.id) ORDER BY id"
+)
+_MISSING = text(
+    "SELECT COUNT(*) FROM seal WHERE NOT EXISTS (SELECT 1 FROM movement WHERE movement.id = seal.movement_id)"
+)
+_CHAIN = text(
+    f"SELECT {', '.join(f'movement.{name.strip()}' for name in _COLUMNS.split(','))}, seal.hash FROM movement "
+    "JOIN seal ON seal.movement_id = movement.id WHERE movement.id > :a ORDER BY movement.id"
+)
+_SUMS = text(
+    "SELECT sku_id, source, source_warehouse_id, destination, destination_warehouse_id, SUM(quantity) AS units FROM movement "
+    "GROUP BY sku_id, source, source_warehouse_id, destination, destination_warehouse_id"
+)
+_REBUILT = (
+    "SELECT cause_id AS order_id, sku_id, "
+    "CASE WHEN source_warehouse_id <> 0 THEN source_warehouse_id ELSE destination_warehouse_id END AS warehouse_id, "
+    "SUM(CASE WHEN destination = 'reserved' THEN quantity WHEN source = 'reserved' THEN -quantity ELSE 0 END) AS reserved, "
+    "SUM(CASE WHEN destination = 'shipped' THEN quantity ELSE 0 END) AS shipped FROM movement WHERE cause_kind = 'order' "
+    "GROUP BY cause_id, sku_id, CASE WHEN source_warehouse_id <> 0 THEN source_warehouse_id ELSE destination_warehouse_id END"
+)
+_POSITIONS_DIFFER = text(
+    f"SELECT rebuilt.order_id, rebuilt.sku_id, rebuilt.warehouse_id FROM ({_REBUILT}) AS rebuilt "
+    "LEFT JOIN order_position AS held ON held.order_id = rebuilt.order_id AND held.sku_id = rebuilt.sku_id "
+    "AND held.warehouse_id = rebuilt.warehouse_id "
+    "WHERE COALESCE(held.reserved, 0) <> rebuilt.reserved OR COALESCE(held.shipped, 0) <> rebuilt.shipped"
+)
+_POSITIONS_ALONE = text(
+    "SELECT order_id, sku_id, warehouse_id FROM order_position AS held WHERE (reserved <> 0 OR shipped <> 0) AND NOT EXISTS "
+    "(SELECT 1 FROM movement WHERE movement.cause_kind = 'order' AND movement.cause_id = held.order_id "
+    "AND movement.sku_id + 0 = held.sku_id AND CASE WHEN movement.source_warehouse_id <> 0 THEN movement.source_warehouse_id "
+    "ELSE movement.destination_warehouse_id END = held.warehouse_id)"
+)
+"""Positions of which no movement tells at all. `+ 0` keeps SQLite from walking all movements of the SKU instead of the order's own."""
