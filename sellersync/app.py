@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 from random import Random
 
 from sellersync.clock import SystemClock
 from sellersync.connector.contract import Channel, Connector, ConnectorSettings, Context, Courier
 from sellersync.connector.http import Transport, Wire, WireLimits
+from sellersync.connector.quota import Quota
 from sellersync.connector.rate import RateGate
 from sellersync.connector.redact import Redactor
 from sellersync.connector.registry import connector_class
-from sellersync.domain.errors import ConfigError
+from sellersync.domain.errors import ConfigError, SellersyncError
 from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock
 from sellersync.domain.watching import WatchRules
@@ -24,10 +26,11 @@ from sellersync.jobs.tokens import TokenKeeper
 from sellersync.jobs.world import CourierAccount, Policy, Post, Shop, World
 from sellersync.notify.contract import Sender
 from sellersync.settings import Settings
-from sellersync.store import listings, mails, schema, work
+from sellersync.store import listings, mails, requests, schema, work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.vault import Vault
 
+log = logging.getLogger("sellersync.app")
 DEFAULT_RATE_PER_S = 5.0
 DEFAULT_BURST = 5
 
@@ -43,11 +46,52 @@ class App:
     keepers: dict[str, TokenKeeper] = field(default_factory=dict)
     wires: dict[str, Wire] = field(default_factory=dict)
     connectors: dict[str, Connector] = field(default_factory=dict)
+    quotas: dict[int, Quota] = field(default_factory=dict)
+    """Channel or courier id -> its calls of the day."""
+
+    async def keep_requests(self) -> None:
+        """Write the calls down that were sent since the last time, and learn of those of other processes."""
+        unsaved = self._unsaved_requests()
+        try:
+            known = await self.ledger.write(lambda session: self._keep(session, unsaved), name="keep_requests")
+        except BaseException:
+            for quota in self.quotas.values():
+                quota.unsaved_again()
+            raise
+        self._learn(known)
 
     async def close(self) -> None:
         for wire in self.wires.values():
             await wire.close()
+        if unsaved := self._unsaved_requests():
+            try:
+                self.ledger.write_now(lambda session: self._keep(session, unsaved), name="keep_requests")
+            except SellersyncError as failure:
+                log.warning("the calls of the last minutes were not counted: %s", failure)
         self.ledger.close()
+
+    def learn_requests(self) -> None:
+        """What the day's calls were before this process."""
+        self._learn(self.ledger.write_now(lambda session: self._keep(session, {}), name="learn_requests"))
+
+    def _unsaved_requests(self) -> dict[tuple[int, date, str], int]:
+        return {
+            (channel_id, day, kind): sent
+            for channel_id, quota in self.quotas.items()
+            for (day, kind), sent in quota.unsaved().items()
+        }
+
+    def _keep(self, session: Session, unsaved: Mapping[tuple[int, date, str], int]) -> tuple[date, dict[int, int]]:
+        requests.add_requests(session, unsaved)
+        today, now_ms = self.ledger.clock.now().astimezone(UTC).date(), self.ledger.now_ms()
+        for channel_id in self.quotas:
+            requests.close_spent(session, channel_id, today, now_ms=now_ms)
+        return today, requests.requests_of_day(session, today)
+
+    def _learn(self, known: tuple[date, dict[int, int]]) -> None:
+        today, sent = known
+        for channel_id, quota in self.quotas.items():
+            quota.saved(today, sent.get(channel_id, 0))
 
 
 def open_ledger(settings: Settings, *, clock: Clock | None = None, inline: bool = False) -> Ledger:
@@ -124,6 +168,7 @@ def build(
                 ]
             )
         world.couriers.append(CourierAccount(ids.channels[slug], slug, connector))
+    app.learn_requests()
     return app
 
 
@@ -210,10 +255,12 @@ def _connect(
     transports: Mapping[str, Transport] | None,
 ) -> Connector:
     http = app.settings.http
+    quota = app.quotas[channel_id] = Quota(clock, per_day_max=getattr(settings, "calls_per_day_max", None))
     gate = RateGate(
         clock,
         rate_per_s=float(getattr(settings, "rate_per_s", DEFAULT_RATE_PER_S)),
         burst=int(getattr(settings, "burst", DEFAULT_BURST)),
+        quota=quota,
     )
     limits = WireLimits(
         connect_timeout_s=http.connect_timeout_s,

@@ -42,7 +42,7 @@ from sellersync.jobs import (
 )
 from sellersync.jobs.world import CourierAccount, Run, Shop
 from sellersync.settings import Settings
-from sellersync.store import labels, reads, work
+from sellersync.store import labels, reads, requests, work
 from sellersync.store.findings import close_finding, raise_finding
 from sellersync.store.instance import AlreadyRunning, Instance
 from sellersync.store.ledger import Session
@@ -60,6 +60,7 @@ PRUNE_S = 86_400.0
 HEALTH_S = 86_400.0
 LABELS_S = 60.0
 PROVE_S = 600.0
+REQUESTS_S = 300.0
 HEALTH_JITTER = 0.1
 RUNS_KEPT_MS = 14 * 86_400_000
 BUG = "bug"
@@ -278,6 +279,7 @@ class Daemon:
 
             every_s = self._app.settings.mail.every_s
             self._add(send_mails.JOB, None, partial(send_mails.run, self._world), every_s, 0.0)
+        self._add("keep_requests", None, self._app.keep_requests, REQUESTS_S, 0.0)
         self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
 
     def _add(
@@ -355,6 +357,8 @@ class Daemon:
     async def _prune(self) -> None:
         before_ms = self._world.ledger.now_ms() - RUNS_KEPT_MS
         await self._world.ledger.write(partial(work.prune_runs, before_ms=before_ms), name="prune_runs")
+        today = self._world.clock.now().astimezone(UTC).date()
+        await self._world.ledger.write(partial(requests.prune_requests, today=today), name="prune_requests")
         await self._forget_labels()
 
     async def _forget_labels(self) -> None:

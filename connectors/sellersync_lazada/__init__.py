@@ -85,6 +85,11 @@ class LazadaSettings(ConnectorSettings):
     )
     rate_per_s: float = Field(default=3.0, gt=0, description="API calls per second on average")
     burst: int = Field(default=6, ge=1, description="API calls at once")
+    calls_per_day_max: int = Field(
+        default=10_000_000,
+        ge=1_000,
+        description="API calls a day that Lazada allows your app: 10000 for an app in test status, 10000000 for one online",
+    )
     overlap_s: float = Field(
         default=120.0, ge=10, le=86_400, description="How many seconds each pull reaches back behind the last one"
     )

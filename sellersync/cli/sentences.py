@@ -41,6 +41,10 @@ SENTENCES: dict[type[errors.SellersyncError], tuple[Words, Code]] = {
     errors.SellersyncError: (lambda error: f"{error}.\nSee `sellersync status` for what is open.", Code.ATTENTION),
     errors.Temporary: (_temporary, Code.TROUBLE),
     errors.RateLimited: (_limited, Code.TROUBLE),
+    errors.QuotaSpent: (
+        lambda error: f"{error.why}.\nNothing was sent; the next day begins at {error.until:%H:%M} UTC.",
+        Code.TROUBLE,
+    ),
     errors.AuthNeeded: (lambda error: f"{error.why}.\n{error.todo}", Code.AUTHORISE),
     errors.TokenDead: (
         lambda error: f"The access token was refused ({error}).\nRun the command again: it is renewed first.",

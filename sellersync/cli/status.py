@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 
 import typer
 
-from sellersync.store import reads
+from sellersync.store import reads, requests
 from sellersync.store.balances import told_balances
 from sellersync.store.reads import ChannelStatus, LedgerStatus
 
@@ -25,12 +26,19 @@ def status(context: typer.Context) -> None:
     with state.ledger() as (settings, ledger):
         found = ledger.read_now(lambda session: reads.ledger_status(session, ledger, buffer=settings.stock.buffer))
         told = ledger.read_now(told_balances)
+        today = ledger.clock.now().astimezone(UTC).date()
+        sent = ledger.read_now(partial(requests.requests_of_day, day=today))
+        connectors = {slug: channel.connector for slug, channel in settings.channels.items()}
+        connectors |= {slug: courier.connector for slug, courier in settings.couriers.items()}
+        limits = {slug: getattr(connector, "calls_per_day_max", None) for slug, connector in connectors.items()}
         now, zone = ledger.clock.now(), settings.shop.zone
         configured = {*settings.channels, *settings.couriers}
     code = _code(found)
     if state.json:
         as_json({"ok": code is Code.OK, "now": now, "open_findings": found.open_findings, **_fields(found), "balances": told,
-                 "channels": [{**_fields(row), "configured": row.state.slug in configured} for row in found.channels]})  # fmt: skip
+                 "channels": [{**_fields(row), "configured": row.state.slug in configured,
+                               "calls_today": sent.get(row.state.id, 0), "calls_per_day_max": limits.get(row.state.slug)}
+                              for row in found.channels]})  # fmt: skip
         raise typer.Exit(code)
     say(f"Daemon: runs as {found.daemon}." if found.daemon else "Daemon: NOT running (sellersync run).")
     rows = [row for row in found.channels if row.state.slug in configured]
@@ -46,8 +54,9 @@ def status(context: typer.Context) -> None:
                 "parcels waiting",
                 "claims open",
                 "findings",
+                "calls today",
             ),
-            [_row(row, now) for row in rows],
+            [(*_row(row, now), _calls(sent.get(row.state.id, 0), limits.get(row.state.slug))) for row in rows],
         )
     else:
         say("No channel is configured.")
@@ -88,6 +97,11 @@ def _row(row: ChannelStatus, now: datetime) -> tuple[object, ...]:
         "-" if courier else row.claims_open,
         sum(row.findings.values()),
     )
+
+
+def _calls(sent: int, per_day_max: int | None) -> str:
+    """Calls of this UTC day as last written down, every few minutes."""
+    return str(sent) if per_day_max is None else f"{sent} of {per_day_max}"
 
 
 def _authorised(row: ChannelStatus, now: datetime) -> str:

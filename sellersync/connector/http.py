@@ -219,7 +219,7 @@ class Wire:
     async def _send(
         self, make: Callable[[datetime], httpx.Request], *, what: str, reference: str | None, fresh: bool
     ) -> Reply:
-        await self._gate.enter()
+        await self._gate.enter(write=reference is not None)
         if self._client is None and not fresh:
             self._client = self._new_client()
         client = self._new_client() if fresh else self._client

@@ -8,6 +8,8 @@ from email.utils import parsedate_to_datetime
 from sellersync.domain.errors import RateLimited
 from sellersync.domain.times import Clock
 
+from .quota import Quota
+
 RETRY_AFTER_S_MAX = 3600.0
 
 
@@ -41,10 +43,13 @@ class RateGate:
     """Lets `rate_per_s` calls through on average and `burst` at once; callers take places in the order in which they come.
 
     `shut_until` closes it for everybody. A caller that would have to wait longer than `wait_s_max` gets `RateLimited` at once: a job
-    that sleeps for an hour holds its lease for nothing.
+    that sleeps for an hour holds its lease for nothing. Every call that passes is counted in `quota`.
     """
 
-    def __init__(self, clock: Clock, *, rate_per_s: float, burst: int, wait_s_max: float = 10.0) -> None:
+    def __init__(
+        self, clock: Clock, *, rate_per_s: float, burst: int, wait_s_max: float = 10.0, quota: Quota | None = None
+    ) -> None:
+        self.quota = quota or Quota(clock)
         self._clock = clock
         self._rate = rate_per_s
         self._burst = float(burst)
@@ -58,8 +63,13 @@ class RateGate:
         if self._shut_until is None or until > self._shut_until:
             self._shut_until = until
 
-    async def enter(self) -> None:
-        """Wait for a place. Raises `RateLimited` when that would take longer than a caller may wait."""
+    async def enter(self, *, write: bool = False) -> None:
+        """Wait for a place. Raises `RateLimited` when that would take longer than a caller may wait, `QuotaSpent` when the day has no
+        call left for it."""
+        await self._pass()
+        self.quota.spend(write=write)
+
+    async def _pass(self) -> None:
         while True:
             await self._opened()
             wait_s = self._take_place()

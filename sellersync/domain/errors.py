@@ -33,6 +33,10 @@ class RateLimited(SellersyncError):
         self.until = until
 
 
+class QuotaSpent(RateLimited):
+    """Our own count says that the provider's calls of this day are used up, for this kind of call; others may still go out."""
+
+
 class AuthNeeded(SellersyncError):
     """Only the seller can help: consent again, enable a permission, or correct a key."""
 

@@ -7,23 +7,45 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from sellersync.connector.contract import Channel, Courier, Handover, Place
+from sellersync.connector.quota import background
 from sellersync.domain.courier_rules import Rule, Terms
 from sellersync.domain.differences import DEFAULT_POLICIES, Difference, DifferencePolicy
-from sellersync.domain.errors import AuthNeeded, ConfigError, Held, LeaseLost, RateLimited, SellersyncError, Temporary
+from sellersync.domain.errors import (
+    AuthNeeded,
+    ConfigError,
+    Held,
+    LeaseLost,
+    QuotaSpent,
+    RateLimited,
+    SellersyncError,
+    Temporary,
+)
 from sellersync.domain.levels import PushPolicy
 from sellersync.domain.queue import DeskRules
 from sellersync.domain.times import Clock, to_epoch_ms
 from sellersync.domain.watching import WatchRules
 from sellersync.notify.contract import Mailer, Sender
-from sellersync.store import work
+from sellersync.store import requests, work
 from sellersync.store.ledger import Ledger, Session
 from sellersync.store.orders import ChannelRules
 
 log = logging.getLogger("sellersync.jobs")
 WAIT_S = 0.2
+CAN_WAIT = frozenset(
+    {
+        "check_health",
+        "compare_stock",
+        "fetch_labels",
+        "prove_orders",
+        "pull_listings",
+        "pull_settlements",
+        "track_parcels",
+    }
+)
+"""Jobs whose reads stop first when the calls of a day run out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +183,8 @@ async def running(world: World, job: str, channel_id: int, slug: str, *, wait_s:
         raise Held(name, world.owner, world.clock.now()) from None
     try:
         async with _leased(world, job, name, channel_id, slug, give_up) as run:
-            yield run
+            with background(job in CAN_WAIT):
+                yield run
     finally:
         turn.release()
 
@@ -186,6 +209,10 @@ async def _leased(world: World, job: str, name: str, channel_id: int, slug: str,
     trouble: Exception | None = None
     try:
         yield run
+    except QuotaSpent as spent:  # the channel itself is well, and what may still be sent must not wait
+        run.outcome, run.error = "rate_limited", str(spent)
+        await _note_spent(world, channel_id, spent)
+        log.warning("%s on %s: %s", job, slug, spent)
     except (Temporary, RateLimited, AuthNeeded) as failure:
         trouble = failure
         run.error = str(failure)
@@ -231,6 +258,13 @@ def _end(session: Session, world: World, run_id: int, run: Run, channel_id: int,
             needs_authorisation=isinstance(trouble, AuthNeeded),
             until_ms=until,
         )
+
+
+async def _note_spent(world: World, channel_id: int, spent: QuotaSpent) -> None:
+    now_ms, day = world.ledger.now_ms(), world.clock.now().astimezone(UTC).date()
+    await world.ledger.write(
+        lambda session: requests.note_spent(session, channel_id, day, spent.why, now_ms=now_ms), name="requests_spent"
+    )
 
 
 def outcome_of(trouble: Exception) -> str:

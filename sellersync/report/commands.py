@@ -100,6 +100,7 @@ SETTLED: dict[str, Settled] = {
         lambda need: f"sellersync prove orders --date {_q(need)} --channel {_channel(need)} --repair"
     ),
     "orders_uncounted": Settled(lambda need: f"sellersync prove orders --date {_q(need)} --channel {_channel(need)}"),
+    "requests_spent": Settled(lambda need: "sellersync status", "sellersync status"),
     "push_refused": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}", "sellersync status"),
     "cannot_decrease": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),
     "below_floor": Settled(lambda need: f"sellersync sync push --channel {_channel(need)}"),

@@ -352,6 +352,12 @@ FINDINGS: dict[str, FindingWords] = {
         "It is tried again every hour for a week; the command tries at once.",
         "Nobody knows yet whether an order of that day is missing.",
     ),
+    "requests_spent": FindingWords(
+        "Calls of a day that are used up",
+        "{channel}: {why}",
+        "They come back at midnight UTC. Ask less often (`poll_s`) or have the app put online; the command shows the figures.",
+        "Reads wait; levels still go down, and bookings are still settled, while calls are left.",
+    ),
     "push_refused": FindingWords(
         "Stock levels that were refused",
         "{channel}: {subject} was to show {level}: {reject} ({why})",

@@ -353,6 +353,12 @@ FINDINGS: dict[str, FindingWords] = {
         "Dicoba lagi setiap jam selama seminggu; perintah ini mencobanya sekarang.",
         "Belum ada yang tahu apakah pesanan hari itu ada yang kurang.",
     ),
+    "requests_spent": FindingWords(
+        "Jatah panggilan harian habis",
+        "{channel}: {why}",
+        "Jatah kembali tengah malam UTC (07.00 WIB). Perjarang pembacaan (`poll_s`) atau ubah aplikasi menjadi online.",
+        "Pembacaan menunggu; stok masih diturunkan dan pemesanan kurir masih diselesaikan selama jatah tersisa.",
+    ),
     "push_refused": FindingWords(
         "Stok yang ditolak kanal",
         "{channel}: {subject} seharusnya {level}: {reject} ({why})",

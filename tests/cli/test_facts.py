@@ -27,6 +27,7 @@ EXAMPLES: dict[str, errors.SellersyncError] = {
     "SellersyncError": errors.SellersyncError("odd"),
     "Temporary": errors.Temporary("Shopee is closed", retry_after_s=7),
     "RateLimited": errors.RateLimited("too many calls", until=NOON),
+    "QuotaSpent": errors.QuotaSpent("9500 of 10000 calls are used", until=NOON),
     "AuthNeeded": errors.AuthNeeded("the token is dead", todo="Authorise it: sellersync auth login shopee"),
     "TokenDead": errors.TokenDead("401"),
     "Rejected": errors.Rejected("parcel 1", "no route", errors.RejectClass.NO_ROUTE, code="E9"),
