@@ -1,4 +1,5 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+for folder in ("desk", "notify", "system"):  # paper as a scanner sees it, a mail server, the premises
+    sys.path.insert(0, str(Path(__file__).parents[1] / folder))
