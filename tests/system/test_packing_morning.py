@@ -1,7 +1,8 @@
 """A morning at the packing desk on real sockets: orders of four channels are booked, labelled, picked, packed by scans, handed over and
 tracked; buyers of the own site get their waybill and their mails; one parcel comes back.
 
-The daemon and what staff do are processes of their own; figures are read in this one. What is right is decided by the simulators' books, the mail server and the barcodes.
+The daemon and what staff do are processes of their own; figures are read in this one. What is right is decided by the
+simulators' books, the mail server and the barcodes.
 """
 
 from __future__ import annotations
