@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from .layout import lay_out
 from .model import Report
-from .page import Bars, Cell, Column, NeedBlock, Page, Shown, Table, Tile, Tiles, readable
+from .page import Bars, Cell, Column, NeedBlock, Page, Table, Tile, Tiles, is_zero, readable
 from .words import NOTHING
 
 _BLOCK_NAMES: dict[type, str] = {Tiles: "tiles", Table: "table", Bars: "bars", NeedBlock: "need"}
@@ -66,7 +66,7 @@ def _cell_looks(cell: Cell, column: Column) -> str:
         names.append("number")
     if cell.text in ("", NOTHING):
         names.append("nothing")
-    elif isinstance(cell.text, Shown) and cell.text.value == 0 and not cell.tone:
+    elif is_zero(cell.text) and not cell.tone:
         names.append("zero")
     elif len(cell.text) >= WIDE_CHARS_MIN:
         names.append("wide")

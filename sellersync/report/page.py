@@ -38,6 +38,11 @@ def readable(text: str) -> str:
     return "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text)
 
 
+def is_zero(text: str) -> bool:
+    """A number that says nothing happened."""
+    return isinstance(text, Shown) and text.value == 0
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
     """`share` (0 to 1) draws a bar with the text. A text that is `Shown` is a value in a spreadsheet."""

@@ -13,7 +13,8 @@ from rich.text import Text
 
 from .layout import lay_out
 from .model import Report
-from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone
+from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone, is_zero
+from .words import NOTHING
 
 _STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim"}
 _BLOCKS = " ▁▂▃▄▅▆▇█"
@@ -46,7 +47,7 @@ def _block(block: Block, width: int) -> RenderableType:
     if isinstance(block, Table):
         return _stacked(block) if width < STACK_BELOW_CHARS else _table(block)
     if isinstance(block, Bars):
-        return _bars(block)
+        return _bars(block, width)
     if isinstance(block, NeedBlock):
         return _need(block)
     return Text(block.text, style=_STYLES[block.tone])
@@ -64,13 +65,7 @@ def _tiles(block: Tiles) -> RenderableType:
 
 
 def _table(block: Table) -> RenderableType:
-    table = RichTable(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title=Text(block.caption, style="bold") if block.caption else None,
-        title_justify="left",
-        show_footer=False,
-    )
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in block.columns:
         table.add_column(Text(column.label), justify="right" if column.numeric else "left", overflow="fold")
     last = len(block.rows) - 1
@@ -78,34 +73,45 @@ def _table(block: Table) -> RenderableType:
         if block.total and place == last:
             table.add_section()
         table.add_row(*(_cell(cell) for cell in row), style="bold" if block.total and place == last else None)
-    return Group(table, Text(block.more, style="dim")) if block.more else table
+    above = [Text(""), Text(block.caption, style="bold")] if block.caption else []
+    below = [Text(block.more, style="dim")] if block.more else []
+    return Group(*above, table, *below)
 
 
 def _stacked(block: Table) -> RenderableType:
-    lines = [Text(block.caption, style="bold")] if block.caption else []
-    for row in block.rows:
-        for column, cell in zip(block.columns, row, strict=True):
-            line = Text(f"{column.label}: ", style="dim")
+    """Each row under its first cell; what is nothing or zero is left out, but not in a sum."""
+    lines = [Text(""), Text(block.caption, style="bold")] if block.caption else []
+    for place, (first, *others) in enumerate(block.rows):
+        lines += [Text(""), Text(first.text, style=_STYLES[first.tone] or "bold")]
+        is_sum = block.total and place == len(block.rows) - 1
+        for column, cell in zip(block.columns[1:], others, strict=True):
+            if cell.text in ("", NOTHING) or (is_zero(cell.text) and not is_sum):
+                continue
+            line = Text(f"  {column.label}: ", style="dim")
             line.append_text(_cell(cell))
             lines.append(line)
-        lines.append(Text(""))
     if block.more:
         lines.append(Text(block.more, style="dim"))
-    return Group(*lines)
+    return Group(*lines, Text(""))
 
 
 def _cell(cell: Cell) -> Text:
     return Text(cell.text, style=_STYLES[cell.tone])
 
 
-def _bars(block: Bars) -> RenderableType:
-    columns = "".join(_column(bar.share) * 2 + " " for bar in block.bars)
-    labels = " ".join(bar.label for bar in block.bars)
-    return Group(
-        Text(block.caption, style="bold"),
-        Text(columns.rstrip(), style="cyan", no_wrap=True, overflow="crop"),
-        Text(labels, style="dim", no_wrap=True, overflow="crop"),
-    )
+def _bars(block: Bars, width: int) -> RenderableType:
+    """Columns with their figures; without figures and every third label where there is no room."""
+    size = max((len(text) for bar in block.bars for text in (bar.label, bar.value if bar.share > 0 else "")), default=0)
+    lines = [Text(""), Text(block.caption, style="bold")]
+    if len(block.bars) * (size + 1) <= width:
+        lines.append(Text(" ".join((bar.value if bar.share > 0 else "").rjust(size) for bar in block.bars)))
+        lines.append(Text(" ".join((_column(bar.share) * 2).rjust(size) for bar in block.bars), style="cyan"))
+        lines.append(Text(" ".join(bar.label.rjust(size) for bar in block.bars), style="dim"))
+        return Group(*lines)
+    lines.append(Text("".join(_column(bar.share) for bar in block.bars), style="cyan", no_wrap=True, overflow="crop"))
+    labels = "".join(bar.label.ljust(3)[:3] for bar in block.bars[::3])
+    lines.append(Text(labels.rstrip(), style="dim", no_wrap=True, overflow="crop"))
+    return Group(*lines)
 
 
 def _column(share: float) -> str:

@@ -8,11 +8,11 @@ LOCALE = "id_ID"
 
 LABELS: dict[str, str] = {
     "report": "Laporan harian",
-    "as_of": "Hari dihitung dari tengah malam sampai tengah malam {zone}; stok, paket, dan yang perlu Anda per {now}.",
+    "as_of": "Hari dihitung dari tengah malam sampai tengah malam {zone}; stok, paket, dan yang perlu tindakan Anda per {now}.",
     "as_of_running": "Hari ini sejauh ini, dari tengah malam {zone} sampai {now}; hari belum selesai.",
     "nothing_needed": "Tidak ada yang perlu Anda kerjakan.",
-    "needed": "{count} hal perlu Anda",
-    "needed_one": "1 hal perlu Anda",
+    "needed": "{count} hal perlu tindakan Anda",
+    "needed_one": "1 hal perlu tindakan Anda",
     "unknown": "tidak diketahui",
     "total": "Jumlah",
     "more": "dan {count} lagi:",
@@ -26,7 +26,7 @@ LABELS: dict[str, str] = {
     "left": "{span} lagi",
     "over": "terlambat {span}",
     # needs you
-    "needs": "Perlu Anda",
+    "needs": "Perlu tindakan Anda",
     "since": "sejak {when} ({ago})",
     "deadline": "paling lambat {when} ({left})",
     "opened_closed": "Temuan pada hari itu: {opened} baru, {closed} selesai.",

@@ -148,7 +148,7 @@ class Books:
         run = self.ledger.write_now(lambda s: work.start_run(s, "push_stock", channel_id, now_ms=self.now_ms))
 
         def begin(session: Session) -> list[pushes.Sent]:
-            facts = pushes.target_facts(session, channel_id, now_ms=self.now_ms, pots=False)
+            facts = target_facts(session, channel_id, now_ms=self.now_ms, pots=False)
             plan = plan_pushes(facts, PushPolicy(), fresh=True)
             return pushes.mark_sent(session, plan.send, now_ms=self.now_ms, window_from=self.clock.now())
 

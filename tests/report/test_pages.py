@@ -46,9 +46,9 @@ def day(books: Books) -> Books:
 GOLDEN_ID = [
     "Laporan harian · Toko Kopi",
     "Jumat, 20 November 2026",
-    "Hari dihitung dari tengah malam sampai tengah malam WIB; stok, paket, dan yang perlu Anda per 21 Nov 2026 07.00 WIB.",
-    "2 hal perlu Anda",
-    "Perlu Anda",
+    "Hari dihitung dari tengah malam sampai tengah malam WIB; stok, paket, dan yang perlu tindakan Anda per 21 Nov 2026 07.00 WIB.",
+    "2 hal perlu tindakan Anda",
+    "Perlu tindakan Anda",
     "1 × Pembeli minta batal",
     "  Selama itu pesanan tidak dikirim; setelah batas waktu kanal memutuskan tanpa Anda.",
     "  Terima atau tolak; perintah ini menampilkan batas waktu, posisi paketnya, dan cara menjawab.",
