@@ -34,7 +34,6 @@ def draw(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        finalize=lambda value: readable(value) if isinstance(value, str) and not isinstance(value, Markup) else value,
     )
     environment.filters |= {
         "name": lambda block: _BLOCK_NAMES.get(type(block), "sentence"),
@@ -45,6 +44,7 @@ def draw(page: Page) -> str:
         "long_values": lambda bars: any(len(bar.value) > SHORT_VALUE_CHARS_MAX for bar in bars.bars),
         "css_text": _css_text,
     }
+    page = readable(page)
     running = f"{page.title} · {page.shop_name} · {page.day}"
     return environment.get_template("report.html").render(page=page, running=running).lstrip()
 

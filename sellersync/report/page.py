@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
-from typing import Literal
+from typing import Any, Literal
 
 Tone = Literal["", "good", "warn", "bad", "dim"]
 Form = Literal["count", "decimal", "rupiah", "day", "moment"]
@@ -31,11 +31,20 @@ class Shown(str):
         return shown
 
 
-def readable(text: str) -> str:
-    """The text without control and direction characters. `build` has cleaned what came from outside; this is the last gate."""
-    if not any(unicodedata.category(char)[0] == "C" for char in text):
-        return text
-    return "".join(" " if unicodedata.category(char)[0] == "C" else char for char in text)
+def readable(value: Any) -> Any:
+    """A text, or a page or part of it, with a space in place of each control and direction character.
+
+    `build` has cleaned what came from outside; this is the last gate before people's screens.
+    """
+    if isinstance(value, str):
+        if value.isprintable() or not any(unicodedata.category(char)[0] == "C" for char in value):
+            return value
+        return "".join(" " if unicodedata.category(char)[0] == "C" else char for char in value)
+    if isinstance(value, tuple):
+        return tuple(readable(item) for item in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{field.name: readable(getattr(value, field.name)) for field in fields(value)})
+    return value
 
 
 def is_zero(text: str) -> bool:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from .layout import lay_out
 from .model import Report
-from .page import Bars, Block, Cell, NeedBlock, Section, Table, Tiles, Tone, is_zero
+from .page import Bars, Block, Cell, NeedBlock, Page, Section, Table, Tiles, Tone, is_zero, readable
 from .words import NOTHING
 
 _STYLES: dict[Tone, str] = {"": "", "good": "green", "warn": "yellow", "bad": "bold red", "dim": "dim"}
@@ -24,7 +24,7 @@ STACK_BELOW_CHARS = 60
 
 def render_terminal(report: Report, console: Console) -> None:
     """Print the report. Nothing in it is read as markup."""
-    page = lay_out(report)
+    page: Page = readable(lay_out(report))
     console.print(Rule(Text(f"{page.title} · {page.shop_name}", style="bold"), align="left"))
     console.print(Text(page.day, style="bold"))
     console.print(Text(page.scope, style="dim"))

@@ -51,20 +51,20 @@ def render_xlsx(report: Report) -> bytes:
     """The report as a workbook. The same report gives the same bytes on any machine."""
     from xlsxwriter import Workbook  # type: ignore[import-untyped]  # for this command alone
 
-    page = lay_out(report)
+    page: Page = readable(lay_out(report))
     words = Words(report.language, report.zone, report.now)
     heads = _HEADS[report.language]
     file = io.BytesIO()
     with Workbook(file, {"in_memory": True}) as workbook:
         workbook.set_properties(
             {
-                "title": readable(f"{page.title} · {page.shop_name} · {page.day}"),
+                "title": f"{page.title} · {page.shop_name} · {page.day}",
                 "created": datetime.combine(report.day, time()),  # not the moment of writing
             }
         )
         book = _Book(workbook, report.language)
         book.add(heads["summary"], _summary(page, heads))
-        needs = _needs(report, words, heads)
+        needs: Table = readable(_needs(report, words, heads))
         for section in page.sections:
             if needs.rows and any(isinstance(block, NeedBlock) for block in section.blocks):
                 book.add(section.title, needs)
@@ -151,7 +151,7 @@ class _Book:
         for place, column in enumerate(table.columns):
             cells = [row[place] for row in rows]
             sheet.set_column(place, place, _width(column, cells))
-            sheet.write_string(0, place, readable(column.label), self._format(head=True, right=column.numeric))
+            sheet.write_string(0, place, column.label, self._format(head=True, right=column.numeric))
             for number, cell in enumerate(cells, 1):
                 self._write(sheet, number, place, cell, column)
             if table.total:
@@ -174,7 +174,7 @@ class _Book:
                 sheet.write_number(row, place, text.value, style)
         elif text and text != NOTHING:
             style = self._format(tone=cell.tone, bold=bold, right=column.numeric)
-            sheet.write_string(row, place, readable(text), style)
+            sheet.write_string(row, place, text, style)
 
     def _format(
         self, *, form: str = "", tone: Tone = "", bold: bool = False, head: bool = False, right: bool = False
@@ -208,7 +208,7 @@ def _width(column: Column, cells: Iterable[Cell]) -> int:
 
 def sheet_name(name: str, taken: set[str]) -> str:
     """A name that spreadsheets take: short, without their special characters, different from the others whatever its case."""
-    base = " ".join(_NOT_IN_SHEET_NAMES.sub(" ", readable(name)).split()) or "-"
+    base = " ".join(_NOT_IN_SHEET_NAMES.sub(" ", name).split()) or "-"
     if len(base) > SHEET_NAME_CHARS_MAX:
         first_part = re.split("[:,;]", name)[0].strip()
         whole_words = base[: SHEET_NAME_CHARS_MAX + 1].rpartition(" ")[0]
