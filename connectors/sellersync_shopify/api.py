@@ -156,8 +156,10 @@ class Api:
     async def shipping(self, order_id: str) -> Row | None:
         """`order` with what is to be fulfilled and what is; `None` for an order that the shop does not show."""
         variables = {"id": f"gid://shopify/Order/{order_id}"}
-        order = (await self._read(queries.SHIPPING, variables, "shipping")).data.get("order")
-        return order if isinstance(order, dict) else None
+        data = (await self._read(queries.SHIPPING, variables, "shipping")).data
+        if "order" in data and data["order"] is None:
+            return None
+        return _object(data, "order", "shipping")
 
     async def fulfillment_create(self, fulfillment: Row, message: str, *, reference: str) -> Row:
         """`fulfillmentCreate`, once. No idempotency key is documented for it: read before and after."""

@@ -400,6 +400,13 @@ class ShopifySandbox(MarketplaceSimulator):
             fulfilment.display = "DELIVERED"
         self.shop.touch(order)
 
+    def shown_waybills(self, order_id: str) -> list[str]:
+        return [number for number, _, _ in self.waybills(order_id) if number]
+
+    def waybill_mails(self, order_id: str) -> list[str]:
+        """One shipping confirmation a fulfilment, where one was asked for."""
+        return [number for number, _, mailed in self.waybills(order_id) if mailed]
+
     @_locked
     def waybills(self, order_id: str) -> list[tuple[str, str, bool]]:
         """(number, company, was the buyer mailed) of each fulfilment, oldest first."""

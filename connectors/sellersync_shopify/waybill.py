@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sellersync.domain.errors import RejectClass, Rejected
+from sellersync.domain.errors import RejectClass, Rejected, Unrecognised
 
 from .api import Api, Row
-from .fields import inner, nodes
+from .fields import inner, moment, nodes, number_of, word
 
 SHIPPABLE = frozenset({"OPEN", "IN_PROGRESS"})
 WAITING = frozenset({"ON_HOLD", "SCHEDULED"})
+OVER = frozenset({"CLOSED", "CANCELLED", "INCOMPLETE"})
+"""The three are all states of a fulfilment order (API reference, 2026-07)."""
 DEAD = frozenset({"CANCELLED", "ERROR", "FAILURE"})
 
 
@@ -56,23 +58,28 @@ class Waybill:
         return any(
             tracking.get("number") == self._number
             for fulfilment in nodes(order.get("fulfillments"), where="fulfillments")
-            if fulfilment.get("status") not in DEAD
+            if word(fulfilment.get("status")) not in DEAD
             for tracking in nodes(fulfilment.get("trackingInfo"), where="trackingInfo")
         )
 
     def _work(self, order: Mapping[str, Any]) -> list[str]:
-        """The fulfilment orders that this waybill ships."""
-        if order.get("cancelledAt") is not None:
+        """The fulfilment orders that this waybill ships. Raises `Unrecognised` rather than refuse what cannot be read."""
+        if moment(order.get("cancelledAt"), where="cancelledAt") is not None:
             raise self._rejected("it was cancelled", RejectClass.CANCELLED)
-        rows = nodes(order.get("fulfillmentOrders"), where="fulfillmentOrders")
-        ready = [row for row in rows if row.get("status") in SHIPPABLE]
+        rows = nodes(inner(order, "fulfillmentOrders", "nodes"), where="fulfillmentOrders")
+        states = [word(row.get("status")) for row in rows]
+        strange = set(states) - SHIPPABLE - WAITING - OVER
+        if strange:
+            raise Unrecognised("a fulfilment order in an unknown state", ", ".join(sorted(strange)))
+        ready = [row for row, state in zip(rows, states, strict=True) if state in SHIPPABLE]
         if not ready:
-            if any(row.get("status") in WAITING for row in rows):
+            if WAITING.intersection(states):
                 raise self._rejected("the shop holds it back", RejectClass.NOT_NOW)
             raise self._rejected("nothing in it waits for shipping", RejectClass.ALREADY_DONE)
-        if len({inner(row, "assignedLocation", "location", "id") for row in ready}) > 1:
+        if len({word(inner(row, "assignedLocation", "location", "id")) for row in ready}) > 1:
             raise self._rejected("it is shipped from several locations", RejectClass.LOCATION)
-        return [str(row["id"]) for row in ready]
+        work = [number_of(row.get("id"), "FulfillmentOrder", where="fulfillmentOrders") for row in ready]
+        return [f"gid://shopify/FulfillmentOrder/{number}" for number in work]
 
     def _rejected(self, why: str, reject: RejectClass) -> Rejected:
         return Rejected(f"order {self._order_id}", why, reject)

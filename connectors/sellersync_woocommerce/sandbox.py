@@ -364,6 +364,15 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self.shop.delete_order(self._known(order_id))
 
     @_locked
+    def shown_waybills(self, order_id: str) -> list[str]:
+        """What stands in the order's meta."""
+        return [str(row["value"]) for row in self._known(order_id).meta if row["key"] == "_sellersync_waybill"]
+
+    def waybill_mails(self, order_id: str) -> list[str]:
+        """Notes to the customer; the shop mails each."""
+        return self.customer_notes(order_id)
+
+    @_locked
     def customer_notes(self, order_id: str) -> list[str]:
         """What the buyer was mailed, oldest first."""
         return [note.text for note in self._known(order_id).notes if note.customer]

@@ -64,7 +64,17 @@ def _offers(cls: type[Channel] | type[Courier]) -> list[str]:
     can = cls.capabilities
     if issubclass(cls, Courier):
         return [str(can.settle_by), *(name for name in ("cod", "balance") if getattr(can, name))]
-    flags = ("own_site", "locations", "campaign_pots", "arranges", "labels", "answers_cancellations", "consent")
+    flags = (
+        "own_site",
+        "locations",
+        "campaign_pots",
+        "arranges",
+        "labels",
+        "answers_cancellations",
+        "counts_placed",
+        "hands_back",
+        "consent",
+    )
     return [*sorted(cls.capabilities.streams), *(name.replace("_", " ") for name in flags if getattr(can, name))]
 
 

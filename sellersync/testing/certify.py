@@ -26,11 +26,13 @@ REASON_LENGTH_MAX = 300
 SIZES = ("small", "large")
 AREAS = {
     "walks": "orders in",
+    "placed": "counting",
     "messy": "odd answers",
     "money": "money",
     "settlements": "settlements",
     "levels": "levels out",
     "shipping": "shipments",
+    "handback": "waybills",
     "parcels": "bookings",
     "deliveries": "tracking",
     "tokens": "tokens",
@@ -90,7 +92,7 @@ def certify(provider: str, *, at: datetime, size: str = SIZES[0]) -> Certificate
     Raises `ConfigError` where no such connector or simulator is installed, `BadInput` where the suite cannot run.
     """
     if importlib.util.find_spec("pytest") is None:
-        raise BadInput("the conformance suite needs pytest: pip install 'sellersync[test]'")
+        raise BadInput("the conformance suite needs pytest: pip install pytest")
     cls = connector_class(provider)
     simulator_class(provider)
     kind = "channel" if issubclass(cls, Channel) else "courier"

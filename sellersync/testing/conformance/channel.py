@@ -10,6 +10,7 @@ from sellersync.sandbox.kit import Event
 from sellersync.testing.virtual import START
 
 from .bench import ChannelBench
+from .handback import HandBack
 from .hygiene import SECRET_LENGTH_MIN, Hygiene
 from .levels import Levels
 from .messy import Messy, small_shop, told
@@ -22,7 +23,9 @@ from .tokens import Tokens
 from .walks import Walks, latest
 
 
-class ChannelConformance(Walks, Placed, Messy, Money, Settlements, Levels, Shipping, Tokens, Hygiene, Switches):
+class ChannelConformance(
+    Walks, Placed, Messy, Money, Settlements, Levels, Shipping, HandBack, Tokens, Hygiene, Switches
+):
     """What every channel must do. Subclass it in a file of your own and name the `provider`."""
 
     bench_class = ChannelBench

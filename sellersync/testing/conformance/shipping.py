@@ -89,6 +89,14 @@ class Shipping(Conformance):
             with pytest.raises(NotSupported):
                 await bench.connector.answer_cancellation("1", "1", accept=True, key="k")
             refused += 1
+        if not can.hands_back:
+            with pytest.raises(NotSupported):
+                await bench.connector.hand_back("1", "W1", "JNE")
+            refused += 1
+        if not can.counts_placed:
+            with pytest.raises(NotSupported):
+                await bench.connector.placed(bench.clock.now(), bench.clock.now())
+            refused += 1
         assert not bench.tap.calls
         assert all(name and reason for name, reason in can.unsupported.items()), "what is left out has a reason"
 
