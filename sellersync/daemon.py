@@ -38,11 +38,12 @@ from sellersync.jobs import (
     pull_settlements,
     push_stock,
     seal,
+    tell,
     track_parcels,
 )
 from sellersync.jobs.world import CourierAccount, Run, Shop
 from sellersync.settings import Settings
-from sellersync.store import labels, reads, requests, work
+from sellersync.store import deliveries, labels, reads, requests, work
 from sellersync.store.findings import close_finding, raise_finding
 from sellersync.store.instance import AlreadyRunning, Instance
 from sellersync.store.ledger import Session
@@ -63,6 +64,7 @@ PROVE_S = 600.0
 REQUESTS_S = 300.0
 HEALTH_JITTER = 0.1
 RUNS_KEPT_MS = 14 * 86_400_000
+MESSAGES_KEPT_MS = 180 * 86_400_000
 BUG = "bug"
 QUIET_COUNTS = frozenset({"unchanged", "reread", "read_back", "looked", "uncounted", "seen", "mapped", "unmapped"})
 """Counts of a run that are no news."""
@@ -279,6 +281,9 @@ class Daemon:
 
             every_s = self._app.settings.mail.every_s
             self._add(send_mails.JOB, None, partial(send_mails.run, self._world), every_s, 0.0)
+        if tell.wanted(self._app.settings):
+            errand = partial(tell.run, self._world.ledger, self._app.settings)
+            self._add(tell.JOB, None, errand, self._app.settings.alerts.every_s, 0.0)
         self._add("keep_requests", None, self._app.keep_requests, REQUESTS_S, 0.0)
         self._add("prune_runs", None, self._prune, PRUNE_S, 0.0)
 
@@ -359,6 +364,8 @@ class Daemon:
         await self._world.ledger.write(partial(work.prune_runs, before_ms=before_ms), name="prune_runs")
         today = self._world.clock.now().astimezone(UTC).date()
         await self._world.ledger.write(partial(requests.prune_requests, today=today), name="prune_requests")
+        before_ms = self._world.ledger.now_ms() - MESSAGES_KEPT_MS
+        await self._world.ledger.write(partial(deliveries.prune, before_ms=before_ms), name="prune_messages")
         await self._forget_labels()
 
     async def _forget_labels(self) -> None:

@@ -17,18 +17,21 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "sellersync.clock": (),
     "sellersync.store": ("domain",),
     "sellersync.connector": ("domain",),
-    "sellersync.settings": ("domain", "connector"),
-    "sellersync.notify": ("domain",),  # a message is made of values alone
+    "sellersync.settings": ("domain", "connector", "notify"),  # what kinds of notifiers there are, and their keys
+    "sellersync.notify": ("domain", "connector"),  # a message is made of values alone; it goes out over connector.http
     "sellersync.jobs": ("domain", "store", "connector", "settings", "notify"),
     "sellersync.forecast": ("domain", "store", "settings"),
     "sellersync.report": ("domain", "store", "settings", "forecast"),
     "sellersync.desk": ("domain",),  # paper is made of values alone
     "sellersync.app": ("domain", "clock", "store", "connector", "settings", "notify", "jobs", "report"),
+    "sellersync.outgoing": ("domain", "store", "connector", "settings", "notify", "jobs", "report", "app"),
     "sellersync.daemon": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "desk", "app"),
     "sellersync.web": ("domain", "clock", "store", "connector", "settings", "jobs", "report", "app"),
     "sellersync.cli": (
         *("domain", "clock", "store", "connector", "settings", "jobs", "report", "app", "daemon", "web"),
         "desk",
+        "notify",
+        "outgoing",  # `sellersync notify`
         "forecast",  # `sellersync reorder`
         "sandbox",  # `sellersync demo`
         "testing",  # `sellersync connectors certify|new`
@@ -51,7 +54,7 @@ DOORS: dict[str, tuple[str, ...]] = {
         "sellersync.sandbox",
     ),  # the judge reads the ledger's file with nothing of ours between
     "cryptography": ("sellersync.store",),
-    "httpx": ("sellersync.connector.http", "sellersync.sandbox", "sellersync.testing", "connectors"),
+    "httpx": ("sellersync.connector.http", "sellersync.notify.web", "sellersync.sandbox", "sellersync.testing", "connectors"),
     "tenacity": ("sellersync.connector.http",),
     "apscheduler": ("sellersync.daemon",),
     "pydantic_settings": ("sellersync.settings",),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -43,6 +43,12 @@ def report(
         typer.Option(metavar="DIR", help="Write its tables as CSV files, too; into one archive when DIR ends in .zip."),
     ] = None,
     bom: Annotated[bool, typer.Option("--bom", help="CSV with a byte order mark, as Excel wants it.")] = False,
+    mail: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as a message, too: subject, text and HTML in JSON.")
+    ] = None,
+    due: Annotated[
+        str | None, typer.Option(metavar="MOMENT", help="When it should have been made (ISO 8601): a late message says so.")
+    ] = None,
     lang: Annotated[Tongue | None, typer.Option(help="Language; without it the one of the configuration.")] = None,
 ) -> None:
     """What happened on a day, what failed, and what a person must do."""
@@ -74,6 +80,10 @@ def report(
         _write(html, render_html(built).encode())
     if xlsx is not None:
         _write(xlsx, render_xlsx(built))
+    if mail is not None:
+        from sellersync.report.mail import render_mail
+
+        _write(mail, render_mail(built, due=_moment(due)).encode())
     if csv is not None:
         _write_tables(csv, render_csv(built, bom=bom))
     if state.json:
@@ -83,7 +93,7 @@ def report(
     if not console.is_terminal:
         console = Console(highlight=False, width=PLAIN_WIDTH)
     render_terminal(built, console)
-    for path in filter(None, (html, xlsx, csv)):
+    for path in filter(None, (html, xlsx, mail, csv)):
         note(f"Written: {path}")
 
 
@@ -106,6 +116,18 @@ def _write_tables(path: Path, files: dict[str, bytes]) -> None:
         raise BadInput(f"{path} cannot be written ({failure.strerror})") from None
     for name, content in files.items():
         _write(path / name, content)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadInput(f"--due {text!r}: expected is a moment with its zone, like 2026-11-21T07:00+07:00")
+    return moment
 
 
 def _day(text: str | None, today: date) -> date:

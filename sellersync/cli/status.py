@@ -7,7 +7,7 @@ from functools import partial
 
 import typer
 
-from sellersync.store import reads, requests
+from sellersync.store import deliveries, reads, requests
 from sellersync.store.balances import told_balances
 from sellersync.store.reads import ChannelStatus, LedgerStatus
 
@@ -26,6 +26,7 @@ def status(context: typer.Context) -> None:
     with state.ledger() as (settings, ledger):
         found = ledger.read_now(lambda session: reads.ledger_status(session, ledger, buffer=settings.stock.buffer))
         told = ledger.read_now(told_balances)
+        messages = ledger.read_now(deliveries.troubled)
         today = ledger.clock.now().astimezone(UTC).date()
         sent = ledger.read_now(partial(requests.requests_of_day, day=today))
         connectors = {slug: channel.connector for slug, channel in settings.channels.items()}
@@ -36,6 +37,7 @@ def status(context: typer.Context) -> None:
     code = _code(found)
     if state.json:
         as_json({"ok": code is Code.OK, "now": now, "open_findings": found.open_findings, **_fields(found), "balances": told,
+                 "messages": messages,
                  "channels": [{**_fields(row), "configured": row.state.slug in configured,
                                "calls_today": sent.get(row.state.id, 0), "calls_per_day_max": limits.get(row.state.slug)}
                               for row in found.channels]})  # fmt: skip
@@ -76,6 +78,9 @@ def status(context: typer.Context) -> None:
             say(f"{slug}: balance {rupiah(balance.amount)} ({ago(balance.asked, now)})")
     say(f"{found.skus} SKUs ({found.counted} counted, {found.short} short), {found.movements} movements "
         f"({found.unsealed} not sealed yet), {found.open_findings} open findings.")  # fmt: skip
+    if messages:
+        counted = ", ".join(f"{count} {state}" for state, count in sorted(messages.items()))
+        say(f"Reports and alerts: {counted} (sellersync notify list)")
     if found.open_findings:
         say("What needs you, with the commands: sellersync report")
     raise typer.Exit(code)

@@ -22,10 +22,12 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """The answer to one message; `detail` is a sentence without any buyer's data."""
+    """The answer to one message; `detail` is a sentence without any buyer's data. `again_after_s`: when the other side asked us to come
+    back, where it said so."""
 
     outcome: Outcome
     detail: str = ""
+    again_after_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

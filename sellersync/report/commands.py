@@ -116,6 +116,10 @@ SETTLED: dict[str, Settled] = {
     "mail_down": Settled(lambda need: "sellersync mails test --to ADDRESS", "sellersync mails list"),
     "mail_not_sent": Settled(lambda need: f"sellersync mails resend {_q(need)}", "sellersync mails list"),
     "mail_unclear": Settled(lambda need: f"sellersync mails resend {_q(need)}", "sellersync mails list"),
+    "notifier_down": Settled(lambda need: f"sellersync notify test {_q(need)}", "sellersync notify list"),
+    "message_not_sent": Settled(lambda need: f"sellersync notify resend {_q(need)}", "sellersync notify list"),
+    "message_unclear": Settled(lambda need: f"sellersync notify resend {_q(need)}", "sellersync notify list"),
+    "report_not_made": Settled(lambda need: "sellersync report"),
     "bug": Settled(lambda need: "sellersync status", "sellersync status"),
 }
 """Finding kind -> how it is settled, the most urgent kind first."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from .phrases import FindingWords
+from .words_figures_en import FIGURES as FIGURES
+from .words_figures_en import SECTIONS as SECTIONS
+from .words_sections_en import LABELS as _OF_SECTIONS
 
 LOCALE = "en_ID"
 
 LABELS: dict[str, str] = {
+    **_OF_SECTIONS,
     "report": "Daily report",
     "as_of": "The day from midnight to midnight {zone}; stock, parcels and what needs you as of {now}.",
     "as_of_running": "The day so far, from midnight {zone} until {now}; it is not over yet.",
@@ -161,6 +165,16 @@ LABELS: dict[str, str] = {
     "counts": "Stock counts",
     "last_sealed": "last seal {when}",
     "not_sealed": "never sealed",
+    # messages
+    "alert": "Alert",
+    "alert_several": "{title} ({count})",
+    "alert_open": "Still open: {title}",
+    "alert_solved": "Settled: {title}",
+    "alert_after": "{item} (settled after {span})",
+    "settled": "Settled",
+    "alert_footer": "Sent by sellersync. What is told, to whom and when stands in [alerts] and [notify] of the configuration.",
+    "late_report": "This report is late: it was due {due} and was made {made}.",
+    "test_message": "A test: messages of sellersync arrive here.",
     "footer": "Made by sellersync from the ledger alone. Details of a figure: sellersync orders show, stock history, ledger verify.",
 }
 
@@ -447,6 +461,30 @@ FINDINGS: dict[str, FindingWords] = {
         "Order {order}: {why}",
         "Look into the mail server's list of sent mails; the command sends the mail again.",
         "It is not sent again by itself, so that no buyer gets it twice.",
+    ),
+    "notifier_down": FindingWords(
+        "Messages that cannot be sent at the moment",
+        "{subject}: {why}",
+        "Check its settings (address, token, password) and try it with the command; what waits then goes out by itself.",
+        "Reports and alerts do not reach this reader.",
+    ),
+    "message_not_sent": FindingWords(
+        "Reports and alerts that were refused",
+        "{message} to {notifier}: {why}",
+        "Remove the cause, then send it again with the command.",
+        "Its reader does not have it.",
+    ),
+    "message_unclear": FindingWords(
+        "Reports and alerts that may have arrived or not",
+        "{message} to {notifier}: {why}",
+        "Ask its reader; if it did not arrive, send it again with the command (if it did: sellersync notify close).",
+        "It is not sent again by itself, so that nobody gets it twice.",
+    ),
+    "report_not_made": FindingWords(
+        "A report that could not be made",
+        "{subject}: {why}",
+        "Remove the cause; it is tried again by itself. The command makes today's report at once and says what is wrong.",
+        "Nobody gets this report.",
     ),
     "bug": FindingWords(
         "Faults of the program",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from .phrases import FindingWords
+from .words_figures_id import FIGURES as FIGURES
+from .words_figures_id import SECTIONS as SECTIONS
+from .words_sections_id import LABELS as _OF_SECTIONS
 
 LOCALE = "id_ID"
 
 LABELS: dict[str, str] = {
+    **_OF_SECTIONS,
     "report": "Laporan harian",
-    "as_of": "Hari dihitung dari tengah malam sampai tengah malam {zone}; stok, paket, dan yang perlu tindakan Anda per {now}.",
-    "as_of_running": "Hari ini sejauh ini, dari tengah malam {zone} sampai {now}; hari belum selesai.",
+    "as_of": "Dihitung dari tengah malam sampai tengah malam {zone}; stok, paket, dan yang perlu tindakan Anda per {now}.",
+    "as_of_running": "Belum selesai: dihitung dari tengah malam {zone} sampai {now}.",
     "nothing_needed": "Tidak ada yang perlu Anda kerjakan.",
     "needed": "{count} hal perlu tindakan Anda",
     "needed_one": "1 hal perlu tindakan Anda",
@@ -29,7 +33,7 @@ LABELS: dict[str, str] = {
     "needs": "Perlu tindakan Anda",
     "since": "sejak {when} ({ago})",
     "deadline": "paling lambat {when} ({left})",
-    "opened_closed": "Temuan pada hari itu: {opened} baru, {closed} selesai.",
+    "opened_closed": "Temuan {in_period}: {opened} baru, {closed} selesai.",
     "unknown_kind_title": "Sesuatu yang belum dikenal versi ini",
     "run": "Perintah:",
     "proof_title": "Buku tidak lolos pemeriksaannya sendiri",
@@ -53,10 +57,10 @@ LABELS: dict[str, str] = {
     "courier_suffix": "kurir",
     "exposure_tile": "Penjualan diketahui di semua kanal setelah",
     "exposure_note": "separuhnya (p50); 95 dari 100 setelah {p95}",
-    "exposure_none": "Tidak ada penjualan pada hari itu yang perlu disampaikan ke kanal lain.",
+    "exposure_none": "Tidak ada penjualan {in_period} yang perlu disampaikan ke kanal lain.",
     "exposure_steps": "Ke mana waktunya (p50): dipesan sampai terlihat {heard}, terlihat sampai tercatat di buku {posted}, sampai kanal "
     "lain menerima {accepted}. Angka di kanal lain tidak perlu berubah: {not_needed} kali.",
-    "blind_all": "{channel}: pesanan hari itu belum terbaca sama sekali. Angkanya belum ada.",
+    "blind_all": "{channel}: pesanan {in_period} belum terbaca sama sekali. Angkanya belum ada.",
     "blind_since": "{channel}: pesanan terakhir dibaca {when}. Pesanan sesudahnya belum ada dalam angka ini.",
     # orders
     "orders": "Pesanan",
@@ -74,7 +78,7 @@ LABELS: dict[str, str] = {
     "unknown_count": "ditambah {count} tanpa harga diketahui",
     "revenue_note": "Harga barang tanpa ongkos kirim; pesanan batal dan belum dibayar tidak dihitung. "
     "Tidak diketahui: pesanan yang harganya tidak lengkap.",
-    "no_orders": "Tidak ada pesanan masuk pada hari itu.",
+    "no_orders": "Tidak ada pesanan masuk {in_period}.",
     "per_hour": "Pesanan masuk per jam",
     "hour_title": "{hour}: {count}",
     "incomplete": "belum lengkap",
@@ -140,7 +144,7 @@ LABELS: dict[str, str] = {
     "hand_count": "hitung stok: {documents}, selisih +{units_in} / -{units_out}",
     "hand_adjustment": "penyesuaian: {documents}, +{units_in} / -{units_out}",
     "hand_other": "{kind}: {documents}, +{units_in} / -{units_out}",
-    "hand_work": "Dimasukkan orang pada hari itu: {list}.",
+    "hand_work": "Dimasukkan orang {in_period}: {list}.",
     # pushes
     "pushes": "Stok yang dikirim ke kanal",
     "sent": "Dikirim",
@@ -161,7 +165,17 @@ LABELS: dict[str, str] = {
     "counts": "Hitung stok",
     "last_sealed": "segel terakhir {when}",
     "not_sealed": "belum pernah disegel",
-    "footer": "Dibuat oleh sellersync dari bukunya sendiri. Rincian sebuah angka: sellersync orders show, stock history, ledger verify.",
+    # messages
+    "alert": "Peringatan",
+    "alert_several": "{title} ({count})",
+    "alert_open": "Belum selesai: {title}",
+    "alert_solved": "Selesai: {title}",
+    "alert_after": "{item} (selesai setelah {span})",
+    "settled": "Sudah selesai",
+    "alert_footer": "Dikirim oleh sellersync. Apa yang diberitahukan, kepada siapa, dan kapan: lihat [alerts] dan [notify] di konfigurasi.",
+    "late_report": "Laporan ini terlambat: seharusnya dibuat {due}, baru dibuat {made}.",
+    "test_message": "Percobaan: pesan sellersync sampai di sini.",
+    "footer": "Dibuat oleh sellersync dari bukunya sendiri. Asal setiap angka: sellersync report explain.",
 }
 
 FINDINGS: dict[str, FindingWords] = {
@@ -448,6 +462,30 @@ FINDINGS: dict[str, FindingWords] = {
         "Pesanan {order}: {why}",
         "Periksa daftar surel terkirim di server surel; perintah ini mengirim ulang.",
         "Tidak dikirim ulang dengan sendirinya, supaya pembeli tidak menerimanya dua kali.",
+    ),
+    "notifier_down": FindingWords(
+        "Pesan yang saat ini tidak dapat dikirim",
+        "{subject}: {why}",
+        "Periksa pengaturannya (alamat, token, kata sandi) dan coba dengan perintah ini; yang menunggu lalu terkirim sendiri.",
+        "Laporan dan peringatan tidak sampai kepada penerima ini.",
+    ),
+    "message_not_sent": FindingWords(
+        "Laporan dan peringatan yang ditolak",
+        "{message} untuk {notifier}: {why}",
+        "Atasi penyebabnya, lalu kirim ulang dengan perintah ini.",
+        "Penerimanya belum mendapatkannya.",
+    ),
+    "message_unclear": FindingWords(
+        "Laporan dan peringatan yang belum pasti sampai",
+        "{message} untuk {notifier}: {why}",
+        "Tanyakan kepada penerimanya; kalau belum sampai, kirim ulang dengan perintah ini (kalau sudah: sellersync notify close).",
+        "Tidak dikirim ulang sendiri, supaya tidak ada yang menerimanya dua kali.",
+    ),
+    "report_not_made": FindingWords(
+        "Laporan yang gagal dibuat",
+        "{subject}: {why}",
+        "Atasi penyebabnya; akan dicoba lagi sendiri. Perintah ini langsung membuat laporan hari ini dan mengatakan apa yang salah.",
+        "Tidak ada yang mendapatkan laporan ini.",
     ),
     "bug": FindingWords(
         "Kesalahan program",

@@ -13,7 +13,9 @@ from pydantic import SecretStr, ValidationError
 from sellersync.connector.contract import Channel, Connector, ConnectorSettings, Courier
 from sellersync.connector.registry import connector_class
 from sellersync.domain.errors import ConfigError
+from sellersync.notify.registry import notifier_class
 
+from .notify import NotifySettings, NotifyTable
 from .sentences import about, expected, key_at, secret_fields, table_name, unknown_key
 from .shape import (
     SECTIONS,
@@ -45,6 +47,8 @@ T = TypeVar("T", bound=Table)
 LEDGER_URL = "ledger.url"
 VAULT_KEY = "vault_key"
 MAIL_PASSWORD = "mail.password"
+FILE = "file"
+"""The report's file stands in the list of messages under this name."""
 SQLITE = "sqlite:///"
 
 
@@ -92,7 +96,9 @@ class _Loading:
             (slug, self._channel(slug, table, tuple(warehouses), jobs)) for slug, table in self.tables.channels.items()
         )
         couriers = _present((slug, self._courier(slug, table)) for slug, table in self.tables.couriers.items())
+        notifiers = _present((name, self._notifier(name, table)) for name, table in self.tables.notify.items())
         self._across(channels, couriers)
+        self._messages(parts, notifiers)
         self._leftover_credentials()
         if self.problems:
             raise ConfigError([self._without_secrets(problem) for problem in self.problems])
@@ -104,6 +110,8 @@ class _Loading:
             couriers=couriers,
             vault_key=vault_key,
             mail_password=mail_password,
+            notify=notifiers,
+            credentials_dir=self.credentials.directory,
             disabled=frozenset(self.disabled),
             **{"sender": None, **parts},
         )
@@ -353,6 +361,55 @@ class _Loading:
             self.problems += about(failure, model, at, table=whole, known=known, skip=said)
             return None
         return None if said else settings
+
+    # -- notifiers
+
+    def _notifier(self, name: str, table: Mapping[str, Any]) -> NotifySettings | None:
+        place = ("notify", name)
+        self._check_slug(place)
+        own = {key: value for key, value in table.items() if key not in NotifyTable.model_fields}
+        common = self._table(NotifyTable, {key: value for key, value in table.items() if key not in own}, place)
+        if table.get("enabled", True) in (False, "false"):
+            self.disabled.add(name)
+            return None
+        kind = table.get("kind")
+        if not isinstance(kind, str) or not kind:
+            self.unchecked.add(name)
+            return None
+        try:
+            cls = notifier_class(kind)
+        except ConfigError as failure:
+            self.unchecked.add(name)
+            self.problems += [f"{self._at((*place, 'kind'))}: {problem}" for problem in failure.problems]
+            return None
+        settings = self._connector_settings(cls.Settings, place, own, common_keys=NotifyTable.model_fields)
+        if cls.needs_mail and self.tables.mail.get("enabled", False) not in (True, "true"):
+            self.problems.append(
+                f"{self._at((*place, 'kind'))}: it sends through the server of [mail]; expected is enabled = true there"
+            )
+        if common is None or settings is None:
+            return None
+        return NotifySettings(name=name, kind=kind, attach=common.attach, own=settings)
+
+    def _messages(self, parts: Mapping[str, Any], notifiers: Mapping[str, NotifySettings]) -> None:
+        """Every reader that is named has a table, and every table a name of its own."""
+        for name in sorted(set(self.tables.notify) & (set(self.tables.channels) | set(self.tables.couriers))):
+            self.problems.append(
+                f"{self.path}: [notify.{name}]: a channel or courier has this name; expected is another one"
+            )
+        if FILE in self.tables.notify:
+            self.problems.append(f"{self.path}: [notify.{FILE}]: this name is taken; expected is another one")
+        for section, keys in (("report", ("send_to", "weekly_to", "monthly_to")), ("alerts", ("to",))):
+            for key in keys if parts[section] is not None else ():
+                names: tuple[str, ...] = getattr(parts[section], key)
+                at = self._at((section, key))
+                if len(set(names)) < len(names):
+                    self.problems.append(f"{at}: a name stands there twice; expected is each once")
+                for name in sorted(set(names) - set(self.tables.notify)):
+                    known = ", ".join(sorted(self.tables.notify)) or "none"
+                    self.problems.append(f"{at}: there is no table [notify.{name}]; there are: {known}")
+                for name in sorted(set(names) & self.disabled & set(self.tables.notify)):
+                    self.problems.append(f"{at}: [notify.{name}] is switched off (enabled = false)")
 
     # -- across the tables
 

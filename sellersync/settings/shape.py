@@ -18,6 +18,8 @@ from sellersync.domain.differences import DEFAULT_POLICIES, Difference, Differen
 from .booking import BookingSettings as BookingSettings
 from .desk import DeskSettings as DeskSettings
 from .mail import MailSettings as MailSettings
+from .notify import AlertsSettings as AlertsSettings
+from .notify import NotifySettings as NotifySettings
 from .table import Table as Table
 
 SLUG_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
@@ -230,6 +232,15 @@ class ReportSettings(Table):
         default=None, description="directory of the report files; without it `reports` in state_dir"
     )
     html: bool = Field(default=True, description="true: write the report as an HTML file")
+    send_to: tuple[str, ...] = Field(
+        default=(), description="names of the [notify.NAME] tables that the daily report goes to"
+    )
+    weekly_to: tuple[str, ...] = Field(
+        default=(), description="names of those that the report of the week before goes to, on Mondays"
+    )
+    monthly_to: tuple[str, ...] = Field(
+        default=(), description="names of those that the report of the month before goes to, on the first day of a month"
+    )
 
     @field_validator("at")
     @classmethod
@@ -350,10 +361,14 @@ class Settings(Table):
     compare: CompareSettings = CompareSettings()
     desk: DeskSettings = DeskSettings()
     mail: MailSettings = MailSettings()
+    notify: dict[str, NotifySettings] = Field(default={})
+    alerts: AlertsSettings = AlertsSettings()
     mail_password: SecretStr | None = None
     vault_key: SecretStr
     disabled: frozenset[str] = frozenset()
-    """Slugs of the channels and couriers that are switched off."""
+    """Slugs of the channels, couriers and notifiers that are switched off."""
+    credentials_dir: Path | None = None
+    """Where the credential files were read, for commands that start another one."""
 
     @property
     def report_dir(self) -> Path:
@@ -377,6 +392,7 @@ class Settings(Table):
             values.append(self.mail_password.get_secret_value())
         connectors = [channel.connector for channel in self.channels.values()]
         connectors += [courier.connector for courier in self.couriers.values()]
+        connectors += [notifier.own for notifier in self.notify.values()]
         for connector in connectors:
             for name in type(connector).model_fields:
                 value = getattr(connector, name)
@@ -403,6 +419,7 @@ SECTIONS: dict[str, type[Table]] = {
     "booking": BookingSettings,
     "jobs": JobsSettings,
     "report": ReportSettings,
+    "alerts": AlertsSettings,
     "stock": StockSettings,
     "compare": CompareSettings,
     "desk": DeskSettings,

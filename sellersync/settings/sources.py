@@ -20,7 +20,7 @@ CREDENTIAL_BYTES_MAX = 64 * 1024
 UNIT_PREFIX = "sellersync_"
 """systemd names the files of a whole directory ID_FILENAME (`LoadCredential=sellersync:/etc/sellersync/credentials`)."""
 
-NAMED = ("warehouses", "channels", "couriers")
+NAMED = ("warehouses", "channels", "couriers", "notify")
 """Tables of tables: their second level is a name that the seller chose."""
 
 
@@ -42,6 +42,8 @@ class Tables(BaseSettings):
     booking: dict[str, Any] = {}
     jobs: dict[str, Any] = {}
     report: dict[str, Any] = {}
+    notify: dict[str, dict[str, Any]] = {}
+    alerts: dict[str, Any] = {}
     stock: dict[str, Any] = {}
     compare: dict[str, Any] = {}
     desk: dict[str, Any] = {}
