@@ -24,15 +24,6 @@ from .state import state_of
 from .who import who
 
 SHOWN_MAX = 20
-WHY = {
-    "cancelled": "cancelled",
-    "cancel_requested": "its buyer asks for a cancellation",
-    "booking_cancelled": "its booking is being cancelled",
-    "unsettled": "its booking has no known outcome",
-    "not_booked": "no courier is booked",
-    "no_waybill": "no waybill yet",
-    "gone": "left before",
-}
 
 
 def register(app: typer.Typer) -> None:
@@ -88,7 +79,7 @@ def manifest(
 def _why_not(parcel: DeskParcel, taken: dict[int, int], *, packed: bool) -> str:
     why = store.why_not_handed(parcel)
     if why:
-        return WHY[why]
+        return store.WHY_NOT[why]
     if parcel.id in taken:
         return f"on manifest {taken[parcel.id]}"
     return "not packed" if packed and parcel.packed_at is None else ""

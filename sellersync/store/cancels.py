@@ -101,7 +101,8 @@ def _parcel(row: object) -> BookedParcel:
 def ask_cancel(session: Session, parcel_id: int, *, reason: str, rebook: bool, now_ms: int) -> BookedParcel:
     """A person wants the booking cancelled. A parcel that nobody booked yet is given up at once.
 
-    Raises `BadInput` with the sentence why it cannot be: its booking has no known outcome, the courier has it, or it is over.
+    Raises `BadInput` with the sentence why it cannot be: its booking has no known outcome, the courier has it (by its own word or by
+    ours), or it is over.
     """
     parcel = booked_parcel(session, parcel_id)
     if parcel.claimed:
@@ -124,6 +125,11 @@ def ask_cancel(session: Session, parcel_id: int, *, reason: str, rebook: bool, n
         raise BadInput(
             f"parcel {parcel.name} goes with {parcel.channel}'s own couriers: cancel it in the seller centre of {parcel.channel}"
         )
+    if _handed_over(session, parcel_id):
+        raise BadInput(
+            f"parcel {parcel.name} was handed to the courier; to stop it, ask the courier. If its goods are here after all, take "
+            f"them in first: sellersync returns receive {parcel.order} --units N"
+        )
     if parcel.state not in CANCELLABLE:
         raise BadInput(
             f"parcel {parcel.name} is {parcel.state.value.replace('_', ' ')}; there is nothing to cancel any more"
@@ -131,6 +137,19 @@ def ask_cancel(session: Session, parcel_id: int, *, reason: str, rebook: bool, n
     session.execute(text("UPDATE parcel SET cancel_sends = 0 WHERE id = :p"), {"p": parcel_id})
     _set(session, parcel_id, "asked", detail=reason, since_ms=now_ms, rebook=rebook)
     return booked_parcel(session, parcel_id)
+
+
+def _handed_over(session: Session, parcel_id: int) -> bool:
+    """Did a person hand it over, without having taken its goods in again? The courier may not have noticed yet."""
+    found = session.execute(
+        text(
+            "SELECT 1 FROM parcel WHERE id = :p AND handed_ms IS NOT NULL "
+            "AND (SELECT COUNT(*) FROM parcel_unit WHERE parcel_unit.parcel_id = parcel.id AND parcel_unit.live) > "
+            "(SELECT COALESCE(SUM(received), 0) FROM return_document WHERE return_document.order_id = parcel.order_id)"
+        ),
+        {"p": parcel_id},
+    )
+    return found.first() is not None
 
 
 def want_again(session: Session, order_id: int) -> None:

@@ -20,6 +20,19 @@ from .tables_desk import Manifest
 
 _MANIFEST = Manifest.__table__  # type: ignore[attr-defined]
 
+JUST_NOW_MS = 60_000
+"""A hand-over that is no older was not dated by a person; the clocks of channels may be ahead of ours."""
+WHY_NOT = {
+    "cancelled": "cancelled",
+    "cancel_requested": "its buyer asks for a cancellation",
+    "booking_cancelled": "its booking is being cancelled",
+    "unsettled": "its booking has no known outcome",
+    "not_booked": "no courier is booked",
+    "no_waybill": "no waybill yet",
+    "gone": "left before",
+}
+"""What `why_not_handed` answers, in words."""
+
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
@@ -31,7 +44,7 @@ class HandedOver:
 
 
 def why_not_handed(parcel: DeskParcel) -> str:
-    """Why the courier must not get this parcel: a key of the desk's sentences, "" when it may."""
+    """Why the courier must not get this parcel: a key of `WHY_NOT`, "" when it may."""
     if parcel.order_state.value == "cancelled" or not parcel.state.live:
         return "cancelled"
     if parcel.order_state.value == "cancel_requested":
@@ -53,7 +66,7 @@ def prepare_manifest(session: Session, courier: str, parcel_ids: Sequence[int], 
     """Put these parcels on a new manifest. Raises `BadInput` naming those that may not go or stand on another open manifest."""
     parcels = parcels_by_id(session, parcel_ids)
     taken = on_open_manifests(session)
-    bad = [f"{parcel.name} ({why_not_handed(parcel)})" for parcel in parcels if why_not_handed(parcel)]
+    bad = [f"{parcel.name} ({WHY_NOT[why]})" for parcel in parcels if (why := why_not_handed(parcel))]
     bad += [f"{parcel.name} (on manifest {taken[parcel.id]})" for parcel in parcels if parcel.id in taken]
     if bad:
         raise BadInput(f"no manifest was made; these may not go on it: {', '.join(bad)}")
@@ -99,13 +112,13 @@ def hand_over(
     """
     head = manifest(session, manifest_id)
     if head.handed_at is not None:
-        raise BadInput(f"manifest {manifest_id} was confirmed before, at {head.handed_at:%Y-%m-%d %H:%M} UTC")
+        raise BadInput(f"manifest {manifest_id} was confirmed before; see `sellersync parcels manifests {manifest_id}`")
     if at_ms > now_ms:
         raise BadInput("a hand-over cannot lie in the future")
     stay = set(without)
     going = [parcel for parcel in manifest_parcels(session, manifest_id) if parcel.id not in stay]
     bad = [
-        f"{parcel.name} ({why})"
+        f"{parcel.name} ({WHY_NOT[why]})"
         for parcel in going
         if not parcel.gone and (why := why_not_handed(parcel)) and why != "unsettled"
     ]
@@ -113,6 +126,10 @@ def hand_over(
         raise BadInput(
             f"nothing was recorded; these must not go: {', '.join(bad)}. Keep them here and add --without for each"
         )
+    early = _ordered_after(session, manifest_id, at_ms) - stay if now_ms - at_ms > JUST_NOW_MS else set()
+    if early:
+        names = ", ".join(parcel.name for parcel in going if parcel.id in early)
+        raise BadInput(f"nothing was recorded; at that time these were not ordered yet: {names}")
     if not going:
         raise BadInput(f"no parcel of manifest {manifest_id} would go; withdraw it with --void")
     for parcel_id in sorted(stay):
@@ -135,6 +152,19 @@ def hand_over(
         {"at": at_ms, "n": note[:300], "m": manifest_id},
     )
     return HandedOver(manifest_id, len(going), before)
+
+
+def _ordered_after(session: Session, manifest_id: int, at_ms: int) -> set[int]:
+    """Parcels of a manifest that cannot have left at this moment. Taken for true, it would lie before a count of the shelf that saw
+    their goods, and the ledger would count them twice."""
+    rows = session.execute(
+        text(
+            "SELECT parcel.id FROM parcel JOIN sales_order ON sales_order.id = parcel.order_id "
+            "WHERE parcel.manifest_id = :m AND sales_order.created_ms > :at"
+        ),
+        {"m": manifest_id, "at": at_ms},
+    )
+    return {row.id for row in rows}
 
 
 def void_manifest(session: Session, manifest_id: int) -> int:

@@ -7,13 +7,15 @@ from datetime import timedelta
 
 import pytest
 from ledger_bench import START, Bench, line, order, units
+from sqlalchemy import text
 
 from sellersync.domain.errors import BadInput, LeaseLost
 from sellersync.domain.orders import Buyer, OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.store import balances, bookings, cancels, quotes, reads_bookings
+from sellersync.store import balances, bookings, cancels, grading, manifests, quotes, reads_bookings
 from sellersync.store.bookings import CourierFacts
 from sellersync.store.cancels import BookedParcel
+from sellersync.store.ledger import Session
 
 
 @pytest.fixture
@@ -206,6 +208,28 @@ def test_a_parcel_on_its_way_is_not_cancelled_and_a_wish_that_came_too_late_is_s
         ask(site)
     read(site, ParcelState.DELIVERED)
     assert site.findings("cancel_refused") == []
+
+
+def test_a_parcel_that_we_handed_over_is_not_cancelled_while_its_goods_are_out(site: Bench) -> None:
+    """The courier has not noticed it yet and would agree: the goods would be in no parcel that anybody watches."""
+    parcel_id = booked(site)
+
+    def hand_over(session: Session) -> None:
+        number = manifests.prepare_manifest(session, "JNE", [parcel_id], who="sari", now_ms=site.now_ms())
+        manifests.hand_over(session, number, at_ms=site.now_ms(), now_ms=site.now_ms())
+
+    site.write(hand_over)
+    with pytest.raises(BadInput, match="take them in first: sellersync returns receive A --units N"):
+        ask(site)
+    assert cancel_of(site) == ("booked", "")
+
+    def take_in(session: Session) -> None:
+        line_id = int(session.execute(text("SELECT id FROM order_line")).scalar_one())
+        one = grading.receive_unexpected(session, site.order_id("A"), line_id, 2, now_ms=site.now_ms(), who="sari")
+        grading.receive(session, one, 2, warehouse_id=None, now_ms=site.now_ms(), who="sari")
+
+    site.write(take_in)
+    assert ask(site).cancel == "asked"
 
 
 def test_a_pending_cancellation_is_done_when_it_is_shown_and_refused_when_it_is_forgotten(site: Bench) -> None:
