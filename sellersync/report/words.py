@@ -152,7 +152,7 @@ class Words:
         values = _Values(
             {key: shown for key, value in need.details.items() if (shown := self._value(value)) != ""},
             channel=need.channel or NOTHING,
-            subject=need.subject or NOTHING,
+            subject=self._value(need.subject) or NOTHING,
         )
         why, state = need.details.get("class"), need.details.get("state")
         values["reject"] = self._own.REJECTS.get(why, self._own.REJECTS["other"])
@@ -168,4 +168,13 @@ class Words:
         if isinstance(value, list):
             shown = ", ".join(self._value(item) for item in value[:LISTED_MAX])
             return shown + (", …" if len(value) > LISTED_MAX else "")
-        return str(value)
+        day = _as_day(str(value))
+        return str(value) if day is None else str(format_date(day, "d MMM y", locale=self._locale))
+
+
+def _as_day(text: str) -> date | None:
+    """The day that a finding's value names in ISO 8601."""
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-11-20") else None
+    except ValueError:
+        return None
