@@ -13,21 +13,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import text
+
 from sellersync.domain.differences import Difference
 from sellersync.domain.listings import PushOutcome
 from sellersync.domain.orders import Order, OrderLine, OrderState, Unit, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.domain.returns import RemoteReturn, ReturnState
+from sellersync.domain.returns import Grade, RemoteReturn, ReturnState
 from sellersync.domain.settlements import Settlement
 from sellersync.domain.times import to_epoch_ms
 from sellersync.report import Language, Report, build
-from sellersync.store import plans, remote_returns, settlements, stock, work
+from sellersync.store import (
+    bookings,
+    grading,
+    plans,
+    proofs,
+    reads_bookings,
+    remote_returns,
+    requests,
+    settlements,
+    stock,
+    work,
+)
 from sellersync.store.ledger import Session
 
 from .bookkeeping import JAKARTA, Books, an_order, finding, line, wib
 
 DAY = date(2026, 11, 20)
 NOW = wib(21, 7)
+SHIPPING = 12_000
+"""What each buyer pays, rupiah."""
 SHOP = 'Toko "Kopi & Teh" <Bandung>'
 CHANNELS = ("tokopedia", "shopee", "lazada", "web")
 GOODS = (
@@ -73,11 +88,16 @@ def _open(books: Books) -> None:
     books.channel("biteship", kind="courier")
     for sku, _, _, _, units in GOODS:
         books.count(sku, units)
-    books.ledger.write_now(_costs(books))
+    books.ledger.write_now(_terms(books))
 
 
-def _costs(books: Books) -> Callable[[Session], None]:
+def _terms(books: Books) -> Callable[[Session], None]:
+    """What goods cost, and how they are bought again."""
+
     def write(session: Session) -> None:
+        for sku, point in (("KOPI-GAYO-1000", 5), ("TEH-ROSELA", 6), ("GULA-AREN-500", 4)):
+            plan = plans.Plan(supplier="UD Sumber Rasa", lead_days=7, cover_days=21, reorder_point=point)
+            plans.save_plan(session, stock.find_sku(session, sku), plan)
         known = [
             (stock.find_sku(session, sku), plans.Cost(cost, to_epoch_ms(wib(1))))
             for sku, _, _, cost, _ in GOODS
@@ -127,7 +147,7 @@ class Sale:
                 updated_at=seen,
             )
             parcels = [remote]
-        return an_order(
+        order = an_order(
             self.remote_id,
             self.placed,
             lines,
@@ -138,6 +158,7 @@ class Sale:
             storefront=self.storefront,
             parcels=parcels,
         )
+        return replace(order, shipping_fee=SHIPPING)
 
 
 def _line(slug: str, sku: str, units: int, *, priced: bool = True) -> OrderLine:
@@ -199,12 +220,41 @@ def _own_parcel(books: Books, sale: Sale, *, arrives: bool = True) -> Iterator[E
     parcel = RemoteParcel(
         f"P-{reference}", (reference,), ParcelState.PICKED_UP, "picked", waybill=f"W-{reference}", courier="jne"
     )
-    yield sale.placed + timedelta(hours=1), lambda: books.book(sale.slug, reference=reference)
+    yield sale.placed + timedelta(hours=1), lambda: _book(books, sale, reference)
     left = sale.placed + timedelta(hours=18)
     yield left, lambda: books.track(parcel.remote_id, replace(parcel, picked_up_at=left))
     if arrives:
         there = replace(parcel, state=ParcelState.DELIVERED, remote_status="delivered", picked_up_at=left)
         yield sale.placed + timedelta(hours=60), lambda: books.track(parcel.remote_id, there)
+
+
+def _book(books: Books, sale: Sale, reference: str) -> None:
+    """With a courier of the shop's own, who charges a little more than the buyer paid."""
+
+    def claim(session: Session) -> int:
+        parcels = reads_bookings.bookable_parcels(session, books.channels[sale.slug], now_ms=books.now_ms, limit=50)
+        parcel = next(one for one in parcels if one.order_remote_id == sale.remote_id)
+        return bookings.open_claim(
+            session,
+            parcel_id=parcel.parcel_id,
+            attempt=1,
+            reference=reference,
+            step="confirm",
+            owner="test",
+            request={},
+            not_before_settle_ms=books.now_ms + 65_000,
+            now_ms=books.now_ms,
+            vault=books.ledger.vault,
+            courier_channel_id=books.channels["biteship"],
+        )
+
+    claim_id = books.ledger.write_now(claim)
+    waybill = f"W-{reference}"
+    remote = RemoteParcel(
+        f"P-{reference}", (sale.remote_id,), ParcelState.BOOKED, "booked", waybill=waybill, courier="jne"
+    )
+    facts = bookings.CourierFacts(quoted=13_000, charged=SHIPPING + 1_500, service="reg", zone="local")
+    books.ledger.write_now(lambda s: bookings.settle_booked(s, claim_id, remote, now_ms=books.now_ms, facts=facts))
 
 
 def _paid_out(books: Books, sale: Sale) -> Callable[[], object]:
@@ -281,18 +331,36 @@ def _open_orders(books: Books) -> Iterator[Event]:
 
 
 def _goods_back(books: Books) -> Iterator[Event]:
-    back = RemoteReturn(
-        "R-771", "SH-120", ReturnState.REQUESTED, "REQUESTED", (("shopee:KOPI-GAYO-250", 1),), 89_000, True, wib(20, 11),
-        respond_by=wib(21, 11), reason="=kemasan sobek, kopi tumpah",
-    )  # fmt: skip
+    """Returns of delivered orders: one that waits for an answer, one on its way, two that came in and were graded."""
+    sales = [sale for sale in _sales() if sale.slug == "shopee" and sale.placed.day >= 12]
+    states = (ReturnState.COMING_BACK, ReturnState.COMING_BACK, ReturnState.COMING_BACK, ReturnState.REQUESTED)
+    for number, (sale, state) in enumerate(zip(sales, states, strict=False)):
+        seen = wib(19 + number // 2, 10 + number)
+        shown = RemoteReturn(
+            f"R-77{number}", sale.remote_id, state, state.value.upper(), ((sale.lines[0].listing, 1),), sale.lines[0].unit_price,
+            True, seen, respond_by=wib(21, 11) if state is ReturnState.REQUESTED else None, waybill=f"RT{number}00418",
+            reason="=kemasan sobek, kopi tumpah",
+        )  # fmt: skip
+        yield seen, partial(_show_return, books, shown)
+    yield wib(20, 15), partial(_grade_first, books, Grade.SELLABLE)
+    yield wib(20, 15, 5), partial(_grade_first, books, Grade.DAMAGED)
 
-    def record() -> None:
-        channel_id = books.channels["shopee"]
-        books.ledger.write_now(
-            lambda s: remote_returns.record_remote_returns(s, channel_id, [back], now_ms=books.now_ms)
-        )
 
-    yield wib(20, 11), record
+def _show_return(books: Books, shown: RemoteReturn) -> None:
+    channel_id = books.channels["shopee"]
+    books.ledger.write_now(lambda s: remote_returns.record_remote_returns(s, channel_id, [shown], now_ms=books.now_ms))
+
+
+def _grade_first(books: Books, found: Grade) -> None:
+    """The oldest open return comes in and is graded."""
+
+    def at_desk(session: Session) -> None:
+        stamp: dict[str, Any] = {"now_ms": books.now_ms, "who": "sari"}
+        return_id = session.execute(text("SELECT MIN(id) FROM return_document WHERE state = 'open'")).scalar_one()
+        grading.receive(session, return_id, None, warehouse_id=books.warehouse, **stamp)
+        grading.grade(session, grading.plan_grading(session, return_id, found, None), note="", **stamp)
+
+    books.ledger.write_now(at_desk)
 
 
 def _by_hand(books: Books) -> Iterator[Event]:
@@ -331,8 +399,35 @@ def _trouble(books: Books) -> Iterator[Event]:
         }
         finding(books, "difference", "shopee:FILTER-100", "shopee", **facts)
 
+    def compared(session: Session) -> None:
+        for slug in CHANNELS:
+            run = work.start_run(session, "compare_stock", books.channels[slug], now_ms=books.now_ms)
+            counts = {"compared": len(GOODS), "not_comparable": 1 if slug == "shopee" else 0}
+            work.end_run(session, run, "ok", now_ms=books.now_ms, counts=counts)
+
+    def counted_again(session: Session) -> None:
+        for number, slug in enumerate(CHANNELS[:3]):
+            since, until = (to_epoch_ms(wib(day)) for day in (20, 21))
+            held = proofs.orders_of_day(session, books.channels[slug], since_ms=since, until_ms=until)
+            missing = ("2611209917",) if slug == "lazada" else ()
+            counts = {
+                "on_channel": len(held) + len(missing),
+                "in_ledger": len(held),
+                "missing": missing,
+                "repaired": number // 2,
+            }
+            state = proofs.ProofState.MISSING if missing else proofs.ProofState.COMPLETE
+            proof = proofs.Proof(slug, DAY, state, by_field="create_time", **counts)  # type: ignore[arg-type]
+            proofs.record_proof(session, books.channels[slug], proof, now_ms=books.now_ms)
+        calls = {
+            (books.channels[slug], DAY, kind): 412 + 7 * len(slug) for slug in CHANNELS for kind in ("read", "write")
+        }
+        requests.add_requests(session, calls)
+
     def down(session: Session) -> None:
         work.note_trouble(session, books.channels["web"], "no answer within 30 s", now_ms=books.now_ms)
 
+    yield wib(20, 13, 55), lambda: books.ledger.write_now(compared)
     yield wib(20, 14), raise_all
+    yield wib(21, 4), lambda: books.ledger.write_now(counted_again)
     yield wib(21, 5, 10), lambda: books.ledger.write_now(down)
