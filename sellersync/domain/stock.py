@@ -32,6 +32,7 @@ class Account(StrEnum):
 
 
 ON_HAND = frozenset({Account.AVAILABLE, Account.RESERVED, Account.INSPECT, Account.DAMAGED})
+ON_SHELF = frozenset({Account.AVAILABLE, Account.RESERVED})
 NEVER_NEGATIVE = frozenset(
     {Account.RESERVED, Account.INSPECT, Account.DAMAGED, Account.SHIPPED, Account.RETURNING, Account.LOST}
 )
@@ -127,6 +128,7 @@ class Position:
         return Position(self.reserved + other.reserved, self.shipped + other.shipped)
 
 
+NOTHING = Position()
 PositionKey = tuple[int, int]  # (sku id, warehouse id)
 
 
@@ -176,7 +178,7 @@ def legs(posted: Mapping[PositionKey, Position], wanted: Mapping[PositionKey, Po
     result: list[Leg] = []
     for key in sorted(set(posted) | set(wanted)):
         sku_id, warehouse = key
-        before, after = posted.get(key, Position()), wanted.get(key, Position())
+        before, after = posted.get(key, NOTHING), wanted.get(key, NOTHING)
         leaving = after.shipped - before.shipped
         if leaving < 0:
             raise ValueError(f"SKU {sku_id}: shipped cannot fall from {before.shipped} to {after.shipped} by an order")
@@ -235,8 +237,7 @@ def count_legs(sku_id: int, warehouse_id: int, counted: int, shelf_then: int) ->
 
 def shelf_change(leg: Leg) -> int:
     """By how much a movement changes what lies on the shelf (`available` + `reserved`)."""
-    shelf = (Account.AVAILABLE, Account.RESERVED)
-    return (leg.destination in shelf) * leg.quantity - (leg.source in shelf) * leg.quantity
+    return (leg.destination in ON_SHELF) * leg.quantity - (leg.source in ON_SHELF) * leg.quantity
 
 
 def late_correction(leg: Leg) -> Leg | None:

@@ -17,7 +17,7 @@ from sqlmodel import Session
 from sellersync.domain.orders import Order, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 
-from .bulk import insert_many, run_many, select_in
+from .bulk import insert_many, new_ids, run_many, select_in
 from .findings import raise_finding
 from .parcel_events import Seen, keep_events
 from .parcels import (
@@ -80,7 +80,7 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
         return 0
     known = _load_known(session, channel_id, items)
     for work, order in items:
-        shown = [(remote, _row_of(known, channel_id, work, remote, now_ms)) for remote in order.parcels]
+        shown = [(remote, _row_of(known, work, remote, now_ms)) for remote in order.parcels]
         for remote, row in shown:
             _let_go(session, known, work, remote, row, now_ms)
         kept = {row.id for _, row in shown}
@@ -94,7 +94,7 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
             if remote.state.live:
                 _take(session, known, work, remote, row, absent, now_ms)
         known.emptied |= absent
-    _write(session, known, now_ms)
+    _write(session, channel_id, known, now_ms)
     return len(known.updates) + len(known.inserts)
 
 
@@ -119,13 +119,12 @@ def _load_known(session: Session, channel_id: int, items: Sequence[tuple[OrderWo
     return known
 
 
-def _row_of(known: _Known, channel_id: int, work: OrderWork, remote: RemoteParcel, now_ms: int) -> Any:
+def _row_of(known: _Known, work: OrderWork, remote: RemoteParcel, now_ms: int) -> Any:
     """The ledger's row of a parcel that the provider shows: known by its number, one of our own making, or new."""
     row = known.by_remote.get(remote.remote_id) or _own_candidate(known, work, remote)
     if row is None:
         siblings = known.by_order.setdefault(work.id, [])
-        values = {"channel_id": channel_id, "order_id": work.id, **parcel_values(remote, now_ms), **NOT_YET_KNOWN,
-                  "number": len(siblings) + 1, "created_ms": now_ms, "state_since_ms": now_ms}  # fmt: skip
+        values = {"order_id": work.id, "number": len(siblings) + 1, **parcel_values(remote, now_ms)}
         row = _New(len(known.inserts) + 1, values)
         known.inserts.append(row)
         siblings.append(row)
@@ -233,20 +232,18 @@ def _wanted(
     return list(islice(chain(free, left_over), missing))
 
 
-def _write(session: Session, known: _Known, now_ms: int) -> None:
+def _write(session: Session, channel_id: int, known: _Known, now_ms: int) -> None:
     connection = session.connection()
     if known.updates:
         connection.execute(UPDATE_PARCEL, known.updates)
     run_many(session, _FREE_UNIT, known.freed)
     if known.inserts:
-        insert_many(session, _PARCEL, [new.values for new in known.inserts])
-        orders = list({new.values["order_id"] for new in known.inserts})
-        rows = select_in(session, "SELECT order_id, remote_id, id FROM parcel WHERE order_id IN", orders)
-        ids = {(order_id, remote_id): parcel_id for order_id, remote_id, parcel_id in sorted(rows)}
-        for new in known.inserts:
-            parcel_id = ids[new.values["order_id"], new.values["remote_id"]]
+        for new, parcel_id in zip(known.inserts, new_ids(session, _PARCEL, len(known.inserts)), strict=True):
+            new.values["id"] = parcel_id
             known.seen.append((parcel_id, new.values["state"], new.values["remote_status"], now_ms))
-            known.added.extend((parcel_id, line_id, key) for line_id, key in new.units)
+            known.added += [(parcel_id, line_id, key) for line_id, key in new.units]
+        fixed = {"channel_id": channel_id, "created_ms": now_ms, "state_since_ms": now_ms, **NOT_YET_KNOWN}
+        insert_many(session, _PARCEL, [new.values for new in known.inserts], fixed)
     run_many(session, _ADD_UNIT, known.added)
     for parcel_id in sorted(known.emptied):
         if connection.execute(_GIVE_UP_EMPTY, {"p": parcel_id, "now": now_ms}).rowcount:

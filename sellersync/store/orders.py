@@ -31,7 +31,7 @@ from sellersync.domain.stock import Left
 from sellersync.domain.times import from_epoch_ms, to_epoch_ms
 
 from .adoption import adopt_parcels
-from .bulk import insert_many, run_many, select_in
+from .bulk import insert_many, new_ids, run_many, select_in
 from .expected import move_expected
 from .findings import close_many, open_subjects, raise_finding
 from .page_catalogue import PageCatalogue
@@ -40,7 +40,7 @@ from .posting import (
     LineWork,
     OrderWork,
     load_works,
-    pack,
+    pack_keys,
     pack_units,
     post_orders,
     save_lines,
@@ -162,26 +162,21 @@ def _newest_of_each(orders: Sequence[Order]) -> list[_Incoming]:
 
 
 def _digest(order: Order) -> str:
-    lines = [
-        (line.key, line.listing, line.target, line.location, line.ours, line.unit_price, pack_units(line.units))
-        for line in order.lines
-    ]
-    parcels = [
-        (p.remote_id, p.state.value, p.waybill, p.courier, p.unit_keys, p.units, p.pickup_code) for p in order.parcels
-    ]
-    buyer = order.buyer
-    sealed = (buyer.name, buyer.phone, buyer.address, buyer.postal_code) if buyer else ()
-    head = (
-        order.state.value,
-        order.remote_status,
-        order.paid_at,
-        order.ship_by,
-        order.total,
-        order.shipping_fee,
-        order.cod,
-    )
-    more = (order.hold_expires_at, order.cancel_respond_by, order.cancel_reason, order.problems)
-    return content_digest(repr((head, more, lines, parcels, sealed)))
+    """Tells versions of an order apart by what matters in them."""
+    facts: list[object] = [
+        str(order.state), order.remote_status, _ms(order.paid_at), _ms(order.ship_by), order.total, order.shipping_fee, order.cod,
+        _ms(order.hold_expires_at), _ms(order.cancel_respond_by), order.cancel_reason, order.problems,
+    ]  # fmt: skip
+    for line in order.lines:
+        facts += (line.key, line.listing, line.target, line.location, line.ours, line.unit_price,
+                  pack_units(line.units))  # fmt: skip
+    for parcel in order.parcels:
+        facts += (parcel.remote_id, str(parcel.state), parcel.waybill, parcel.courier, parcel.unit_keys, parcel.units,
+                  parcel.pickup_code)  # fmt: skip
+    if order.buyer is not None:
+        buyer = order.buyer
+        facts += (buyer.name, buyer.phone, buyer.address, buyer.postal_code)
+    return content_digest(repr(facts))
 
 
 _VERSION = "id, remote_id, updated_ms, read_started_ms, digest, state, paid_ms, hold_expired, shipped_ms, posted_rev"
@@ -215,7 +210,7 @@ def _order_values(item: _Incoming) -> dict[str, Any]:
     return {
         "number": order.number,
         "storefront": order.storefront,
-        "state": order.state.value,
+        "state": str(order.state),
         "remote_status": order.remote_status,
         "created_ms": to_epoch_ms(order.created_at),
         "updated_ms": to_epoch_ms(order.updated_at),
@@ -244,16 +239,15 @@ def _insert_orders(
 ) -> None:
     if not fresh:
         return
+    ids = new_ids(session, _ORDER, len(fresh))
+    values = []
+    for item, order_id in zip(fresh, ids, strict=True):
+        order = item.order
+        values.append({"id": order_id, "remote_id": order.remote_id, **_order_values(item)})
+        item.work = OrderWork(order_id, 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [], new=True)
     fixed = {"channel_id": rules.channel_id, "read_started_ms": read_ms, "seen_ms": now_ms, "changed_ms": now_ms,
              "hold_expired": False, "posted_rev": 0, "gone": ""}  # fmt: skip
-    values = [{"remote_id": item.order.remote_id, **_order_values(item), **fixed} for item in fresh]
-    insert_many(session, _ORDER, values)
-    ids: dict[str, int] = {row.remote_id: row.id for row in _rows_of(session, "id, remote_id", rules.channel_id, fresh)}
-    for item in fresh:
-        order = item.order
-        item.work = OrderWork(
-            ids[order.remote_id], 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [], new=True
-        )
+    insert_many(session, _ORDER, values, fixed)
 
 
 @dataclass(slots=True)
@@ -268,9 +262,10 @@ class _NewLine:
     def values(self) -> dict[str, Any]:
         work, line = self.work, self.work.line
         return {
+            "id": work.id,
             "order_id": self.order_id,
             "line_key": line.key,
-            "aliases": pack(_all_keys(line)),
+            "aliases": pack_keys(_all_keys(line)),
             "listing_key": line.listing,
             "target_key": line.target or line.listing,
             "location": line.location,
@@ -281,7 +276,7 @@ class _NewLine:
             "ours": line.ours,
             "units": pack_units(line.units),
             "left_count": work.left.count,
-            "left_keys": pack(sorted(work.left.keys)) if work.left.keys else "[]",
+            "left_keys": pack_keys(sorted(work.left.keys)),
             "return_due": work.return_due,
             "recipe_id": self.recipe_id,
             "warehouse_id": work.warehouse_id,
@@ -307,12 +302,9 @@ def _new_line(item: _Incoming, line: OrderLine, rules: ChannelRules, catalogue: 
 def _insert_lines(session: Session, lines: Sequence[_NewLine]) -> None:
     if not lines:
         return
+    for line, line_id in zip(lines, new_ids(session, _LINE, len(lines)), strict=True):
+        line.work.id = line_id
     insert_many(session, _LINE, [line.values() for line in lines])
-    order_ids = list({line.order_id for line in lines})
-    rows = select_in(session, "SELECT order_id, line_key, id FROM order_line WHERE order_id IN", order_ids)
-    ids = {(order_id, line_key): line_id for order_id, line_key, line_id in rows}
-    for line in lines:
-        line.work.id = ids[line.order_id, line.work.line.key]
 
 
 # ---------------------------------------------------------------------------------------------------------------------- known orders

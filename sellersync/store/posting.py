@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import text
@@ -17,6 +16,7 @@ from sqlmodel import Session
 
 from sellersync.domain.orders import Excluded, OrderLine, Unit, UnitStage
 from sellersync.domain.stock import (
+    NOTHING,
     Account,
     Component,
     Left,
@@ -30,13 +30,9 @@ from sellersync.domain.stock import (
     shelf_change,
 )
 
-from .bulk import insert_many, run_many, select_in, update_in
+from .bulk import run_many, select_in, update_in
 from .findings import keep_findings
-from .tables import NO_WAREHOUSE, Movement
-
-_MOVEMENT = Movement.__table__  # type: ignore[attr-defined]
-NOTHING = Position()
-PACKED_KEPT_MAX = 1024
+from .tables import NO_WAREHOUSE
 
 
 @dataclass(slots=True)
@@ -154,14 +150,14 @@ def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
 
 def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
     rows.extend(_late_corrections(session, rows))
-    insert_many(session, _MOVEMENT, [_movement(row, now_ms) for row in rows])
+    run_many(session, _ADD_MOVEMENT, [_movement(row, now_ms) for row in rows])
     connection = session.connection()
     newest = connection.execute(_NEWEST_MOVEMENT).scalar_one()
     deltas: dict[tuple[int, int, str], int] = {}
     for row in rows:
         leg = row.leg
-        source = (leg.sku_id, leg.source_warehouse_id or NO_WAREHOUSE, leg.source.value)
-        destination = (leg.sku_id, leg.destination_warehouse_id or NO_WAREHOUSE, leg.destination.value)
+        source = (leg.sku_id, leg.source_warehouse_id or NO_WAREHOUSE, str(leg.source))
+        destination = (leg.sku_id, leg.destination_warehouse_id or NO_WAREHOUSE, str(leg.destination))
         deltas[source] = deltas.get(source, 0) - leg.quantity
         deltas[destination] = deltas.get(destination, 0) + leg.quantity
     changes = [(key, delta) for key, delta in sorted(deltas.items()) if delta]
@@ -172,24 +168,14 @@ def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
     return Posted(movements=len(rows), sku_ids=sku_ids)
 
 
-def _movement(row: _Row, now_ms: int) -> dict[str, Any]:
+def _movement(row: _Row, now_ms: int) -> tuple[Any, ...]:
     leg = row.leg
-    return {
-        "sku_id": leg.sku_id,
-        "quantity": leg.quantity,
-        "source": leg.source.value,
-        "source_warehouse_id": leg.source_warehouse_id or NO_WAREHOUSE,
-        "destination": leg.destination.value,
-        "destination_warehouse_id": leg.destination_warehouse_id or NO_WAREHOUSE,
-        "occurred_ms": row.occurred_ms,
-        "recorded_ms": now_ms,
-        "cause_kind": row.cause_kind,
-        "cause_id": row.cause_id,
-        "revision": row.revision,
-        "leg": row.number,
-        "reason": leg.reason,
-        "who": row.who,
-    }
+    return (
+        leg.sku_id, leg.quantity,
+        str(leg.source), leg.source_warehouse_id or NO_WAREHOUSE,
+        str(leg.destination), leg.destination_warehouse_id or NO_WAREHOUSE,
+        row.occurred_ms, now_ms, row.cause_kind, row.cause_id, row.revision, row.number, leg.reason, row.who,
+    )  # fmt: skip
 
 
 def _late_corrections(session: Session, rows: Sequence[_Row]) -> list[_Row]:
@@ -239,10 +225,15 @@ def _note_shortages(session: Session, sku_ids: set[int], now_ms: int) -> None:
 pack: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
-@lru_cache(maxsize=PACKED_KEPT_MAX)
-def pack_units(units: tuple[Unit, ...]) -> str:
-    """Units as the ledger stores them; most lines of a shop look the same."""
-    return pack([[unit.stage.value, unit.count, unit.key, unit.excluded.value] for unit in units])
+def pack_keys(keys: Iterable[str]) -> str:
+    """Keys as the ledger stores them: what `pack` makes of their list. The encoder is quick for a text only."""
+    return f"[{','.join(map(pack, keys))}]"
+
+
+def pack_units(units: Iterable[Unit]) -> str:
+    """Units as the ledger stores them: what `pack` makes of a list of [stage, count, key, excluded]."""
+    rows = [f'["{unit.stage}",{unit.count},{pack(unit.key)},"{unit.excluded}"]' for unit in units]
+    return f"[{','.join(rows)}]"
 
 
 def unpack_units(packed: str) -> tuple[Unit, ...]:
@@ -316,7 +307,7 @@ def save_lines(session: Session, lines: Iterable[LineWork]) -> None:
             "i": line.id,
             "units": pack_units(line.line.units),
             "left_count": line.left.count,
-            "left_keys": pack(sorted(line.left.keys)),
+            "left_keys": pack_keys(sorted(line.left.keys)),
             "return_due": line.return_due,
             "held_outside": line.held_outside,
             "on_shelf": line.on_shelf,
@@ -333,6 +324,11 @@ def in_list(ids: Iterable[int]) -> str:
 
 
 _NEWEST_MOVEMENT = text("SELECT COALESCE(MAX(id), 0) FROM movement")
+_ADD_MOVEMENT = (
+    "INSERT INTO movement (sku_id, quantity, source, source_warehouse_id, destination, destination_warehouse_id, "
+    "occurred_ms, recorded_ms, cause_kind, cause_id, revision, leg, reason, who) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _ENSURE_BALANCE = (
     "INSERT INTO balance (sku_id, warehouse_id, account, quantity, changed_ms, movement_id) VALUES (?, ?, ?, 0, ?, ?) "
     "ON CONFLICT (sku_id, warehouse_id, account) DO NOTHING"

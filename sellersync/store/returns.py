@@ -26,11 +26,11 @@ from sellersync.domain.returns import (
     ReturnState,
     plan_documents,
 )
-from sellersync.domain.stock import Account, Leg
+from sellersync.domain.stock import NOTHING, Account, Leg
 
 from .bulk import select_in
 from .findings import close_finding, raise_finding
-from .posting import NOTHING, LineWork, OrderWork, load_works, post_document
+from .posting import LineWork, OrderWork, load_works, post_document
 
 FINDING = "return_due"
 ONWARD_PARCELS = frozenset(
