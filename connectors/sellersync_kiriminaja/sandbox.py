@@ -65,6 +65,7 @@ class KiriminAjaSandbox(CourierSimulator):
         self.auto_advance: tuple[tuple[str, float], ...] = ()
         self.booking_read_lag_s = 0.0
         self.cancel_delay_s = 48 * 3600.0
+        self.refuse_cancellations = False
         self.holidays: frozenset[date] = frozenset()
         self.unknown_postal_codes: frozenset[str] = frozenset()
         self.rate_limits = False
@@ -123,9 +124,13 @@ class KiriminAjaSandbox(CourierSimulator):
     def deliver(self, booking_id: str) -> None:
         self.advance(booking_id, "200")
 
+    def change_waybill(self, booking_id: str) -> str:
+        raise NoHand("change_waybill: KiriminAja gives a parcel one waybill, late")
+
     def answer_cancellations(self, how: str) -> None:
-        if how != "pending":
-            raise NoHand(f"answer_cancellations {how}: prepaid parcels are cancelled up to 48 hours later")
+        if how == "done":
+            raise NoHand("answer_cancellations done: prepaid parcels are cancelled up to 48 hours later")
+        self.refuse_cancellations = how == "refused"
 
     def set_balance(self, amount: int) -> None:
         self.balance = amount
@@ -336,7 +341,7 @@ class KiriminAjaSandbox(CourierSimulator):
         parcel = self._by_awb(str(values.get("awb", "")))
         if parcel is None:
             raise self._no("cancel_shipment", "AWB tidak ditemukan")
-        if parcel.code not in CANCELLABLE:
+        if parcel.code not in CANCELLABLE or self.refuse_cancellations:
             raise self._no("cancel_shipment", "Paket tidak dapat dibatalkan")
         now = self.clock()
         if parcel.request["cod"]:

@@ -96,6 +96,7 @@ class Shopify(Channel):
             "orders split between locations": "such a line is told and waits for a person: one waybill cannot ship it",
             "bundles": "Shopify keeps no number of its own for them",
             "fulfilment services of others": "their orders are held, never booked",
+            "settlements": "it tells payouts of Shopify Payments alone; other payment services tell theirs themselves",
             "returns": "read as refunded units; the return itself is graded by a person",
         },
     )

@@ -70,6 +70,7 @@ class WooCommerce(Channel):
         unsupported={
             "webhooks": "never retried and out of order; walks are complete without them",
             "wc-auth consent": "needs a public https address of our own; keys are pasted instead",
+            "settlements": "its REST API tells no payouts: each payment service pays out and tells it itself",
             "stock deltas": "inventory_delta is undocumented and not safe to repeat",
             "tracking plugins": "the waybill goes into order meta and a note to the customer",
         },
