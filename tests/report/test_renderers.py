@@ -112,6 +112,11 @@ def test_the_page_has_an_outline_that_machines_can_read(shop: Report) -> None:
     assert [cell for cell in page.all("td") if not cell["data-label"]] == []
 
 
+def test_a_browser_is_told_to_load_and_run_nothing(shop: Report) -> None:
+    policies = [meta["content"] for meta in _Page(render_html(shop)).all("meta") if "http-equiv" in meta]
+    assert policies == ["default-src 'none'; style-src 'unsafe-inline'"]
+
+
 def test_a_chart_says_its_figures(shop: Report) -> None:
     html = render_html(shop)
     chart = html[html.index("<figure") : html.index("</figure>")]
