@@ -278,7 +278,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "courier_balance": FindingWords(
         "Courier accounts without enough balance",
-        "{channel}: {why} (balance Rp {balance}, needed Rp {needed})",
+        "{channel}: {why} (balance Rp{balance}, needed Rp{needed})",
         "Top up the account with the courier; the waiting parcels are then booked by themselves. The command asks for the balance now.",
         "Nothing is booked with this account, and its parcels wait.",
     ),
@@ -296,7 +296,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "cod_differs": FindingWords(
         "Couriers that would collect another amount than the buyer owes",
-        "Order {order} on {channel}: Rp {collects} is collected, Rp {due} is owed",
+        "Order {order} on {channel}: Rp{collects} is collected, Rp{due} is owed",
         "Book the parcel again with the right amount (the command), or tell the buyer.",
         "The buyer pays too much or too little at the door.",
     ),

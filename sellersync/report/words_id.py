@@ -279,7 +279,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "courier_balance": FindingWords(
         "Akun kurir yang saldonya kurang",
-        "{channel}: {why} (saldo Rp {balance}, perlu Rp {needed})",
+        "{channel}: {why} (saldo Rp{balance}, perlu Rp{needed})",
         "Isi saldo akun di kurir; paket yang menunggu lalu dipesankan dengan sendirinya. Perintahnya menanyakan saldo sekarang.",
         "Tidak ada paket yang dipesankan lewat akun ini; paketnya menunggu.",
     ),
@@ -297,7 +297,7 @@ FINDINGS: dict[str, FindingWords] = {
     ),
     "cod_differs": FindingWords(
         "Kurir yang akan menagih jumlah lain daripada tagihan pembeli",
-        "Pesanan {order} di {channel}: ditagih Rp {collects}, seharusnya Rp {due}",
+        "Pesanan {order} di {channel}: ditagih Rp{collects}, seharusnya Rp{due}",
         "Pesankan lagi dengan jumlah yang benar (perintahnya), atau beri tahu pembeli.",
         "Pembeli membayar terlalu banyak atau terlalu sedikit di tempat.",
     ),
