@@ -129,7 +129,7 @@ def _tell(done: Printed) -> None:
             [(one.order, one.channel, courier_name(one.courier) or "-", one.why) for one in done.without],
         )
     if done.printed_before:
-        note(f"{done.printed_before} were printed before; again: sellersync parcels labels --reprint ORDER")
+        note(f"Printed before: {done.printed_before}; again: sellersync parcels labels --reprint ORDER")
     if done.marked:
         note(f"Letters that cannot be printed are marked [?] on: {', '.join(done.marked[:NAMED_MAX])}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,12 @@ from sellersync.domain.times import to_epoch_ms
 from sellersync.settings import Settings
 from sellersync.store import manifests as store
 from sellersync.store.ledger import Session
-from sellersync.store.reads_desk import manifest_parcels
+from sellersync.store.reads_desk import desk_parcels, manifest_parcels
 from sellersync.store.reads_desk import manifests as recent_manifests
 
 from .count import moment
 from .desk import ChannelName, Due, Out, named, selected
-from .out import as_json, note, say, table, when
+from .out import as_json, counted, note, say, table, when
 from .state import state_of
 from .who import who
 
@@ -54,7 +55,7 @@ def manifest(
             if not going:
                 raise BadInput(
                     f"no parcel of {courier!r} is ready for a manifest"
-                    + "".join(f"\n  {name}: {why}" for name, why in left_out[:SHOWN_MAX])
+                    + ("".join(f"\n  {name}: {why}" for name, why in left_out[:SHOWN_MAX]) or _who_has(session))
                 )
             title = names.pop() if len(names) == 1 else courier
             number = store.prepare_manifest(session, title, going, who=who(), now_ms=ledger.now_ms())
@@ -68,12 +69,19 @@ def manifest(
             {"manifest": head, "files": files, "left_out": [{"parcel": name, "why": why} for name, why in left_out]}
         )
         return
-    say(f"Manifest {head.id} for {head.courier}: {head.parcels} parcels.")
+    say(f"Manifest {head.id} for {head.courier}: {counted(head.parcels, 'parcel')}.")
     for file in files:
         say(f"  {file}")
     say(f"When the courier has taken them: sellersync parcels handover {head.id}")
     if left_out:
         note("Not on it: " + "; ".join(f"{name} ({why})" for name, why in left_out[:SHOWN_MAX]))
+
+
+def _who_has(session: Session) -> str:
+    """The couriers whose parcels lie on the desk: perhaps another one was meant."""
+    here = Counter(courier_name(parcel.courier) for parcel in desk_parcels(session) if parcel.courier)
+    told = ", ".join(f"{name} ({count})" for name, count in here.most_common())
+    return f"; on the desk lie those of: {told}" if told else "; no parcel lies on the desk"
 
 
 def _why_not(parcel: DeskParcel, taken: dict[int, int], *, packed: bool) -> str:
@@ -200,7 +208,7 @@ def handover(
             if state.json:
                 as_json({"manifest": wanted, "withdrawn": True, "parcels": freed})
             else:
-                say(f"Manifest {wanted} is withdrawn; {freed} parcels are free for another.")
+                say(f"Manifest {wanted} is withdrawn; {counted(freed, 'parcel')} free for another.")
             return
         at_ms = to_epoch_ms(moment(at, settings.shop.zone, ledger.clock.now()))
 
@@ -217,9 +225,9 @@ def handover(
     if state.json:
         as_json(done)
         return
-    say(f"Handed over: {done.parcels} parcels of manifest {wanted}. Their goods have left the shelf.")
+    say(f"Handed over: {counted(done.parcels, 'parcel')} of manifest {wanted}. Their goods have left the shelf.")
     if done.before:
-        note(f"{done.before} of them had been reported as collected before; that moment stays.")
+        note(f"Reported as collected before: {done.before}; that moment stays.")
 
 
 def _number(text: str) -> int:

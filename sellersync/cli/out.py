@@ -25,6 +25,11 @@ def note(text: str) -> None:
     typer.echo(text, err=True)
 
 
+def counted(number: int, what: str) -> str:
+    """1 parcel, 2 parcels."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def as_json(value: Any) -> None:
     """The answer as one JSON document."""
     typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))

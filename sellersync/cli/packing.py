@@ -21,6 +21,7 @@ from sellersync.settings import Settings
 from sellersync.store import packing
 from sellersync.store.ledger import Ledger
 from sellersync.store.reads_desk import find_parcels
+from sellersync.store.reads_orders import find_orders
 
 from .codes import Code
 from .out import as_json, say
@@ -30,6 +31,7 @@ from .who import who
 PUT_ASIDE = ("BATAL", "CANCEL")
 CODE_LENGTH_MAX = 200
 CODES_MAX = 100_000
+CALLED_OFF = ("cancelled", "cancel_requested")
 
 
 @dataclass(slots=True)
@@ -122,10 +124,20 @@ class _Desk:
             names = ", ".join(f"{parcel.order_number or parcel.order}/{parcel.number}" for parcel in waiting)
             self._alarm("several", code=code, names=names)
             self.outcomes.append(Outcome(code, "refused", "several parcels"))
-        elif not waiting:
-            self._unknown(code)
-        else:
+        elif waiting:
             self._open(waiting[0])
+        else:
+            self._without_parcel(code)
+
+    def _without_parcel(self, code: str) -> None:
+        """An order of which nothing can be packed, or a code that nobody knows."""
+        orders = self._ledger.read_now(lambda session: find_orders(session, code))
+        if not orders:
+            self._unknown(code)
+            return
+        why = orders[0].state if orders[0].state in CALLED_OFF else "no_parcel"
+        self._alarm(why, parcel=code)
+        self.outcomes.append(Outcome(code, "refused", why))
 
     def _open(self, parcel: DeskParcel) -> None:
         why = packing.why_not_packed(parcel)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from sellersync.app import desk_rules, watch_rules
+from sellersync.desk.words import courier_name
 from sellersync.domain.errors import BadInput
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.queue import DeskRules, Group, Reason
@@ -19,6 +20,7 @@ from sellersync.store.ledger import Session
 from sellersync.store.parcel_watch import TroubledParcel
 from sellersync.store.reads_queue import QueueEntry, queue
 
+from .desk import day_named, is_courier
 from .out import ago, as_json, note, say, table, when
 from .state import state_of
 from .stock import channel_named
@@ -81,25 +83,26 @@ def list_(
         raise BadInput(f"no state {state!r}; there are: {', '.join(dict.fromkeys(States))}")
     with options.ledger() as (settings, ledger):
         rules, now = desk_rules(settings), ledger.clock.now()
-        day = None if due is None else _day(due, shop_day(now, rules.zone))
+        day = None if due is None else day_named(due, shop_day(now, rules.zone))
 
         def read(session: Session) -> list[QueueEntry]:
             only = None if channel is None else channel_named(session, channel).id
             return queue(session, rules, now=now, channel_id=only)
 
         entries = ledger.read_now(read)
+    waiting = len(entries)
     entries = [
         entry
         for entry in entries
         if (day is None or entry.due == day)
-        and (courier is None or courier.lower() in entry.courier.lower())
+        and (courier is None or is_courier(entry.courier, courier))
         and (state is None or state in (entry.group, entry.reason, entry.state))
     ]
     if options.json:
         as_json(entries)
         return
     if not entries:
-        say("Nothing waits to be shipped.")
+        say(f"Nothing fits; {waiting} in all: sellersync parcels list" if waiting else "Nothing waits to be shipped.")
         return
     for group in Group:
         own = [entry for entry in entries if entry.group is group]
@@ -127,11 +130,11 @@ def _show(group: Group, entries: Sequence[QueueEntry], total: int, rules: DeskRu
                 _moment(entry.deadline, rules),
                 _moment(entry.leave_by, rules),
                 entry.channel,
-                entry.number or entry.order,
+                _name(entry),
                 entry.units,
                 _contents(entry),
                 "-" if entry.state is None else entry.state.value,
-                entry.courier or entry.service or "-",
+                courier_name(entry.courier) or entry.service or "-",
                 entry.waybill or "-",
                 _remark(entry),
             )
@@ -142,6 +145,12 @@ def _show(group: Group, entries: Sequence[QueueEntry], total: int, rules: DeskRu
     say()
     if total > len(entries):
         note(f"{total - len(entries)} more are {group.value}; see them with --limit {total} or --state {group.value}")
+
+
+def _name(entry: QueueEntry) -> str:
+    """The order; its second and further parcels carry their number, as on labels and lists."""
+    order = entry.number or entry.order
+    return order if entry.parcel in (None, 1) else f"{order}/{entry.parcel}"
 
 
 def _remark(entry: QueueEntry) -> str:
@@ -162,17 +171,6 @@ def _contents(entry: QueueEntry) -> str:
 
 def _moment(moment: datetime | None, rules: DeskRules) -> str:
     return "unknown" if moment is None else f"{moment.astimezone(rules.zone):%a %d %b %H:%M}"
-
-
-def _day(word: str, today: date) -> date:
-    if word == "today":
-        return today
-    if word == "tomorrow":
-        return today + timedelta(days=1)
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise BadInput(f"--due {word!r}: today, tomorrow or a day as YYYY-MM-DD is expected") from None
 
 
 def trouble(
@@ -199,7 +197,7 @@ def trouble(
         ("what", "since", "", "channel", "order", "contents", "courier", "waybill", "promised"),
         [
             (TROUBLES[one.trouble], when(one.since, zone), ago(one.since, now), one.channel, one.number or one.order, one.contents,
-             " ".join(filter(None, (one.courier, one.service))) or "-", one.waybill or "-", when(one.promised, zone))
+             " ".join(filter(None, (courier_name(one.courier), one.service))) or "-", one.waybill or "-", when(one.promised, zone))
             for one in parcels
         ],
     )  # fmt: skip

@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
+from sellersync.desk.words import courier_name
 from sellersync.domain.desk import DeskParcel, PickRow, parts_of, pick_order, pick_rows, to_pick
 from sellersync.domain.errors import BadInput
 from sellersync.store.ledger import Session
 
 from .desk import ChannelName, CourierName, Due, selected
-from .out import as_json, note, say, table
+from .out import as_json, counted, note, say, table
 from .state import state_of
 
 
@@ -71,8 +72,10 @@ def pick(
         return
     if not rows:
         say("Nothing to pick.")
+        if found:
+            note(f"{counted(len(found), 'parcel')} waiting, but packed already or held: sellersync parcels list")
     elif out is not None:
-        say(f"{out}: {len(rows)} rows, {sum(row.quantity for row in rows)} units for {len(parcels)} parcels.")
+        say(f"{out}: {_summary(rows, parcels)}.")
     else:
         _show(rows, parcels)
     unmapped = [parcel.name for parcel in found if not parcel.mapped]
@@ -80,6 +83,10 @@ def pick(
         note(
             f"Not on the list, a listing in them has no SKU: {', '.join(unmapped[:10])}; see sellersync listings unmapped"
         )
+
+
+def _summary(rows: list[PickRow], parcels: list[DeskParcel]) -> str:
+    return f"{counted(sum(row.quantity for row in rows), 'unit')} for {counted(len(parcels), 'parcel')}"
 
 
 def _contents(parcel: DeskParcel) -> dict[str, object]:
@@ -97,7 +104,7 @@ def _show(rows: list[PickRow], parcels: list[DeskParcel]) -> None:
     table(
         ("warehouse", "bin", "SKU", "title", "units", "parcels"),
         [(row.warehouse, row.bin or "-", row.sku, row.title, row.quantity, row.parcels) for row in rows],
-        title=f"Pick {sum(row.quantity for row in rows)} units for {len(parcels)} parcels",
+        title=f"Pick {_summary(rows, parcels)}",
     )
     say()
     table(
@@ -106,7 +113,7 @@ def _show(rows: list[PickRow], parcels: list[DeskParcel]) -> None:
             (
                 parcel.name,
                 parcel.channel,
-                parcel.courier or "-",
+                courier_name(parcel.courier) or "-",
                 parcel.printed_number or "-",
                 ", ".join(f"{part.quantity} x {part.sku}" for part in parts_of(parcel)),
             )

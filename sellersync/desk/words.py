@@ -76,6 +76,7 @@ _ID = {
     "booking_cancelled": "JANGAN DIKIRIM: KURIR {parcel} DIBATALKAN.",
     "gone": "{parcel} sudah diserahkan ke kurir.",
     "not_yet": "{parcel} belum boleh dikirim.",
+    "no_parcel": "{parcel} belum punya paket: belum dibayar, masih ditahan, atau sudah selesai. Lihat: sellersync parcels list",
     "unmapped": "{parcel}: ada barang tanpa SKU; petakan dulu.",
     "changed": "{parcel} berubah selama dikemas; pindai lagi dari awal.",
 }
@@ -148,6 +149,7 @@ _EN = {
     "booking_cancelled": "DO NOT SHIP: THE COURIER OF {parcel} IS CANCELLED.",
     "gone": "{parcel} was handed to the courier before.",
     "not_yet": "{parcel} may not be shipped yet.",
+    "no_parcel": "{parcel} has no parcel: it is not paid, is still held, or is over. See: sellersync parcels list",
     "unmapped": "{parcel} holds goods without a SKU; map them first.",
     "changed": "{parcel} changed while it was packed; scan it again from the start.",
 }

@@ -152,7 +152,7 @@ def test_a_pick_list_on_the_terminal_and_on_paper(shop: Desk, tmp_path: Path) ->
     assert (tmp_path / "list.pdf").read_bytes().startswith(b"%PDF-")
     assert "main,A-2,TEH,,3,3" in (tmp_path / "list.csv").read_text("utf-8-sig")
     assert "ends in .pdf or .csv" in shop.run("parcels", "pick", "--out", "x.txt", expect=2)[1]
-    assert shop.run("parcels", "pick", "--courier", "lion")[0] == "Nothing to pick.\n"
+    assert shop.run("parcels", "pick", "--courier", "lion") == ("Nothing to pick.\n", "")
     assert shop.json("parcels", "pick", "--due", "2031-01-01")["rows"] == []
     assert len(shop.json("parcels", "pick", "--due", "today")["parcels"]) == 3  # late ones too
     record(shop, order("902", OrderState.CANCEL_REQUESTED, minute=5))
@@ -250,6 +250,17 @@ def test_a_cancelled_order_is_not_packed(shop: Desk, scan: Any, state: OrderStat
     assert "OK" not in out
 
 
+def test_an_order_without_a_parcel_is_told_from_a_strange_code(shop: Desk, scan: Any) -> None:
+    record(shop, order("905", OrderState.UNPAID), order("906", OrderState.CANCELLED, UnitStage.CANCELLED))
+    scan("INV-905", "INV-906", "905-X")
+    out, _ = shop.run("parcels", "pack", expect=1)
+    assert out.splitlines() == [
+        "INV-905 has no parcel: it is not paid, is still held, or is over. See: sellersync parcels list",
+        "DO NOT SHIP: ORDER INV-906 IS CANCELLED.",
+        "Not known: 905-X. It is no goods, no order and no waybill.",
+    ]
+
+
 def test_the_desk_speaks_indonesian(shop: Desk, scan: Any) -> None:
     shop.config.write_text(shop.config.read_text().replace('language = "en"', 'language = "id"'))
     scan("INV-901", *["KOPI"] * 5, "TEH")
@@ -269,7 +280,8 @@ def test_parcels_go_onto_a_manifest_and_out_of_the_house(shop: Desk) -> None:
         (f"INV-90{n}", "8800", "") for n in (1, 2, 3)
     ]
     assert "on manifest 1" in shop.run("parcels", "manifest", "--courier", "jne", expect=2)[1]
-    assert "no parcel of 'lion'" in shop.run("parcels", "manifest", "--courier", "lion", expect=2)[1]
+    _, err = shop.run("parcels", "manifest", "--courier", "lion", expect=2)
+    assert err == "no parcel of 'lion' is ready for a manifest; on the desk lie those of: JNE (3)\n"
     record(shop, order("902", OrderState.CANCELLED, UnitStage.CANCELLED, minute=9))
     assert "INV-902 (cancelled)" in shop.run("parcels", "handover", "1", expect=2)[1]
     assert "no parcel of '999'" in shop.run("parcels", "handover", "1", "--without", "999", expect=2)[1]
@@ -290,7 +302,7 @@ def test_a_manifest_may_be_withdrawn(shop: Desk, scan: Any) -> None:
     scan("INV-901", *["KOPI"] * 5, "TEH")
     shop.run("parcels", "pack")
     assert shop.json("parcels", "manifest", "--courier", "JNE", "--packed")["manifest"]["parcels"] == 1
-    assert shop.run("parcels", "handover", "1", "--void")[0].startswith("Manifest 1 is withdrawn; 1 parcels")
+    assert shop.run("parcels", "handover", "1", "--void")[0].startswith("Manifest 1 is withdrawn; 1 parcel free")
     assert shop.json("parcels", "manifests") == []
     assert "no manifest 1" in shop.run("parcels", "handover", "1", expect=2)[1]
     assert "number of a manifest" in shop.run("parcels", "handover", "satu", expect=2)[1]
