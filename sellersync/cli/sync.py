@@ -16,6 +16,7 @@ from sellersync.jobs import (
     book_couriers,
     check_health,
     compare_stock,
+    hand_back,
     pull_listings,
     pull_orders,
     pull_settlements,
@@ -39,6 +40,7 @@ class Job(StrEnum):
     PUSH = "push"
     BOOK = "book"
     TRACK = "track"
+    HAND_BACK = "hand-back"
     LISTINGS = "listings"
     COMPARE = "compare"
     SETTLEMENTS = "settlements"
@@ -47,7 +49,7 @@ class Job(StrEnum):
     ALL = "all"
 
 
-ORDER = (Job.PULL, Job.PUSH, Job.BOOK, Job.TRACK)
+ORDER = (Job.PULL, Job.PUSH, Job.BOOK, Job.TRACK, Job.HAND_BACK)
 Account = Shop | CourierAccount
 Trip = Callable[[World, Any], Awaitable[Run | None]]
 TRIPS: dict[Job, Trip] = {
@@ -55,6 +57,7 @@ TRIPS: dict[Job, Trip] = {
     Job.PUSH: lambda world, shop: push_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.HAND_BACK: lambda world, shop: hand_back.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.COMPARE: lambda world, shop: compare_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.SETTLEMENTS: lambda world, shop: pull_settlements.run(world, shop, wait_s=TURN_S_MAX, force=True, replay=True),
     Job.HEALTH: lambda world, shop: check_health.run(world, shop, wait_s=TURN_S_MAX, force=True),
@@ -91,7 +94,7 @@ def sync(
     job: Annotated[Job, typer.Argument(help="What to do.")] = Job.ALL,
     channel: Annotated[str | None, typer.Option(help="Only this channel.")] = None,
 ) -> None:
-    """Pull orders, push levels, book couriers and track parcels once, now.
+    """Pull orders, push levels, book couriers, track parcels and tell the own site its waybills once, now.
 
     While the daemon does the same on a channel, this waits for its turn (up to a minute).
     """
@@ -122,11 +125,13 @@ def sync(
 
 
 def _accounts(world: World, job: Job, slug: str | None) -> list[Account]:
-    """Whom the job is about: channels; couriers are asked for their health only."""
+    """Whom the job is about: channels; couriers are asked for their health only, and own sites alone are told waybills."""
     if job is Job.HEALTH:
         couriers = [account for account in world.couriers if slug in (None, account.slug)]
         if slug is None or couriers:
             return [*(world.shops if slug is None else ()), *couriers]
+    if job is Job.HAND_BACK:
+        return [shop for shop in world.shops if slug in (None, shop.slug) and shop.channel.capabilities.hands_back]
     return [*world.shops] if slug is None else [world.shop(slug)]
 
 

@@ -73,7 +73,8 @@ def test_one_pass_brings_an_order_through(premises: Premises) -> None:
     answer = premises.json("sync")
     assert answer["ok"] is True
     assert [(row["job"], row["channel"]) for row in answer["results"]] == [
-        (job, slug) for job in ("pull", "push", "book", "track") for slug in SHOPS
+        *((job, slug) for job in ("pull", "push", "book", "track") for slug in SHOPS),
+        ("hand-back", "toko"),
     ]
     assert premises.shown("KOPI-250") == {"shopee": 18, "toko": 18}
     time.sleep(0.6)  # the waybill comes late
