@@ -14,6 +14,7 @@ import typer
 from sellersync.app import App
 from sellersync.domain.courier_rules import Offer, read_why
 from sellersync.domain.errors import BadInput, Rejected, Temporary
+from sellersync.domain.orders import OrderState
 from sellersync.domain.parcels import ParcelState
 from sellersync.jobs import book_couriers, cancel_booking, courier_funds, courier_quotes
 from sellersync.jobs.courier_call import CourierTrouble
@@ -221,7 +222,7 @@ def _cancel(state: State, name: str, channel: str | None, *, reason: str, yes: b
             as_json({"order": head.remote_id, "parcel": parcel.number, "cancel": answer.state, "detail": answer.detail})
         else:
             say(f"Parcel {parcel.name}: {_outcome(answer.state, answer.detail, again=again)}")
-            if answer.state == "done":
+            if answer.state == "done" and head.state != OrderState.CANCELLED:
                 say(f"To send its goods after all: sellersync parcels rebook {head.remote_id}")
         return Code.OK if answer.state in ("done", "pending") else Code.ATTENTION
 
@@ -287,8 +288,10 @@ def balance(
 
     async def errand(app: App) -> Code:
         chosen = [one for one in app.world.couriers if account in (None, one.slug)]
+        if not app.world.couriers:
+            raise BadInput("no courier account is configured; [couriers.NAME] in the configuration connects one")
         if not chosen:
-            names = ", ".join(one.slug for one in app.world.couriers) or "none"
+            names = ", ".join(one.slug for one in app.world.couriers)
             raise BadInput(f"no courier account {account!r} is configured; there are: {names}")
         if topped_up:
             if account is None:
