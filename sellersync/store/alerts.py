@@ -39,7 +39,7 @@ def plan_alerts(session: Session, notifier: str, rules: AlertRules, *, now_ms: i
             session,
             _insert_from(ALERT, "0")
             + f"FROM finding WHERE finding.closed_ms IS NULL AND {of_kinds} AND finding.since_ms <= :ripe "
-            "AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.notifier = :n AND delivery.kind = 'alert' "
+            "AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.notifier = CAST(:n AS TEXT) AND delivery.kind = 'alert' "
             "AND delivery.finding_id = finding.id) ORDER BY finding.id LIMIT :limit",
             {**values, **kinds, "ripe": now_ms - rules.min_age_ms},
         )
@@ -48,7 +48,7 @@ def plan_alerts(session: Session, notifier: str, rules: AlertRules, *, now_ms: i
             _insert_from(REMINDER, "told.tellings")
             + "FROM finding JOIN (SELECT finding_id, COUNT(*) AS tellings, MAX(created_ms) AS last_ms, "
             "SUM(CASE WHEN state IN ('due', 'sending') THEN 1 ELSE 0 END) AS waiting FROM delivery "
-            "WHERE notifier = :n AND kind IN ('alert', 'reminder') AND finding_id IS NOT NULL GROUP BY finding_id) AS told "
+            "WHERE notifier = CAST(:n AS TEXT) AND kind IN ('alert', 'reminder') AND finding_id IS NOT NULL GROUP BY finding_id) AS told "
             f"ON told.finding_id = finding.id WHERE finding.closed_ms IS NULL AND {of_kinds} AND told.waiting = 0 "
             "AND told.last_ms <= :long_ago ORDER BY finding.id LIMIT :limit",
             {**values, **kinds, "long_ago": now_ms - rules.remind_after_ms},
@@ -56,9 +56,10 @@ def plan_alerts(session: Session, notifier: str, rules: AlertRules, *, now_ms: i
     planned += affected(
         session,
         _insert_from(SOLVED, "0")
-        + "FROM finding JOIN delivery AS alert ON alert.finding_id = finding.id AND alert.notifier = :n AND alert.kind = 'alert' "
+        + "FROM finding JOIN delivery AS alert ON alert.finding_id = finding.id AND alert.notifier = CAST(:n AS TEXT) "
+        "AND alert.kind = 'alert' "
         "WHERE alert.state IN ('sent', 'unclear') AND finding.closed_ms >= :recent AND NOT EXISTS (SELECT 1 FROM delivery "
-        "WHERE delivery.notifier = :n AND delivery.kind = 'solved' AND delivery.finding_id = finding.id) "
+        "WHERE delivery.notifier = CAST(:n AS TEXT) AND delivery.kind = 'solved' AND delivery.finding_id = finding.id) "
         "ORDER BY finding.id LIMIT :limit",
         {**values, "recent": now_ms - SOLVED_TOLD_MS_MAX},
     )
@@ -70,7 +71,7 @@ def drop_solved(session: Session, notifier: str, *, now_ms: int) -> None:
     session.execute(
         text(
             "UPDATE delivery SET state = 'dropped', next_ms = :now, detail = 'it was settled before it was told' "
-            "WHERE notifier = :n AND kind IN ('alert', 'reminder') AND state = 'due' AND finding_id IN "
+            "WHERE notifier = CAST(:n AS TEXT) AND kind IN ('alert', 'reminder') AND state = 'due' AND finding_id IN "
             "(SELECT id FROM finding WHERE closed_ms IS NOT NULL)"
         ),
         {"n": notifier, "now": now_ms},
@@ -80,5 +81,6 @@ def drop_solved(session: Session, notifier: str, *, now_ms: int) -> None:
 def _insert_from(kind: str, occasion: str) -> str:
     return (
         "INSERT INTO delivery (notifier, kind, subject, occasion, state, attempts, created_ms, next_ms, finding_id, detail) "
-        f"SELECT :n, '{kind}', CAST(finding.id AS TEXT), {occasion}, 'due', 0, :now, :now, finding.id, '' "
+        f"SELECT CAST(:n AS TEXT), '{kind}', CAST(finding.id AS TEXT), {occasion}, 'due', 0, CAST(:now AS BIGINT), "
+        "CAST(:now AS BIGINT), finding.id, '' "
     )
