@@ -28,6 +28,7 @@ from . import (
     status,
     stock,
     sync,
+    why,
 )
 from .main import new_app
 
@@ -49,6 +50,7 @@ for name, group in (
     ("stock", stock.app),
     ("listings", listings.app),
     ("prove", prove.app),
+    ("why", why.app),
     ("ledger", ledger.app),
     ("auth", auth.app),
     ("connectors", connectors.app),
