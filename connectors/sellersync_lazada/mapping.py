@@ -84,6 +84,7 @@ class Item:
 
     item_id: str
     status: str
+    stage: UnitStage
     remote_key: str
     line_key: str
     seller_sku: str
@@ -105,10 +106,6 @@ class Item:
     updated_at: datetime | None
 
     @property
-    def stage(self) -> UnitStage:
-        return STAGES.get(self.status, UnitStage.UNKNOWN)
-
-    @property
     def bookable(self) -> bool:
         """Waits for a step of ours: pack or ready-to-ship."""
         return not self.not_booked and (self.status in PACKABLE or self.status == PACKED)
@@ -118,8 +115,7 @@ def remote_key(row: WireRow) -> str:
     """`<item_id>:<sku_id>` of an item row; the item id comes from `shop_sku` (`7000000001_ID-13000000001`) where `product_id` is
     missing (the multi-order call does not document it). Without either it is `:<sku_id>`."""
     product, sku = text(row.get("product_id")), text(row.get("sku_id"))
-    found = _SHOP_SKU.fullmatch(text(row.get("shop_sku")))
-    if found:
+    if not (product and sku) and (found := _SHOP_SKU.fullmatch(text(row.get("shop_sku")))):
         product, sku = product or found.group(1), sku or found.group(2)
     return f"{product}:{sku}"
 
@@ -127,12 +123,11 @@ def remote_key(row: WireRow) -> str:
 def items_of(rows: Sequence[WireRow], *, warehouses: Warehouses, problems: list[str] | None = None) -> tuple[Item, ...]:
     """All units of one order. What cannot be read is told in `problems`. Raises `Unrecognised` for a row without its id."""
     problems = [] if problems is None else problems
-    own = [remote_key(row) for row in rows]
-    keys = {text(row.get("sku_id")): key for row, key in zip(rows, own, strict=True) if not key.startswith(":")}
-    return tuple(
-        _item(row, keys.get(text(row.get("sku_id")), key) if key.startswith(":") else key, warehouses, problems)
-        for row, key in zip(rows, own, strict=True)
-    )
+    keys = [remote_key(row) for row in rows]
+    if any(key.startswith(":") for key in keys):  # another row of the order may name the product
+        named = {key.partition(":")[2]: key for key in keys if not key.startswith(":")}
+        keys = [named.get(key.partition(":")[2], key) for key in keys]
+    return tuple([_item(row, key, warehouses, problems) for row, key in zip(rows, keys, strict=True)])
 
 
 def _item(row: WireRow, key: str, warehouses: Warehouses, problems: list[str]) -> Item:
@@ -145,17 +140,18 @@ def _item(row: WireRow, key: str, warehouses: Warehouses, problems: list[str]) -
     status = text(row.get("status"))
     if status not in STAGES:
         problems.append(f"item {item_id}: unknown status {status!r}")
-    price = read.money(row, "item_price")
+    price, sku = read.money(row, "item_price"), text(row.get("sku"))
     ours = _ours(row, read)
     location = warehouses.location_of(text(row.get("warehouse_code"))) if ours else ""
-    line_key = f"{key.partition(':')[2] or text(row.get('sku'))}@{'?' if price is None else price}"
+    line_key = f"{key.partition(':')[2] or sku}@{'?' if price is None else price}"
     variation = text(row.get("variation"))
     return Item(
         item_id=item_id,
         status=status,
+        stage=STAGES.get(status, UnitStage.UNKNOWN),
         remote_key=key,
         line_key=line_key + ("" if ours else "#fbl") + (f"#{location}" if location else ""),
-        seller_sku=text(row.get("sku")),
+        seller_sku=sku,
         title=text(row.get("name")) + (f" ({variation})" if variation else ""),
         unit_price=price,
         package_id=text(row.get("package_id")),
@@ -203,16 +199,16 @@ class _Reader:
 
     def money(self, row: WireRow, name: str) -> int | None:
         try:
-            return rupiah_or_none(row.get(name), where=f"{self.where} {name}")
+            return rupiah_or_none(row.get(name), where=name)
         except Unrecognised as unreadable:
-            self.problems.append(str(unreadable))
+            self.problems.append(f"{self.where} {unreadable}")
             return None
 
     def time(self, row: WireRow, name: str) -> datetime | None:
         try:
-            return moment_or_none(row.get(name), where=f"{self.where} {name}")
+            return moment_or_none(row.get(name), where=name)
         except Unrecognised as unreadable:
-            self.problems.append(str(unreadable))
+            self.problems.append(f"{self.where} {unreadable}")
             return None
 
     def flag(self, row: WireRow, name: str) -> bool:
@@ -385,15 +381,16 @@ def buyer_of(header: WireRow) -> Buyer | None:
     def part(*names: str) -> str:
         return text(first(address, *names))
 
+    first_name, phone, street = part("first_name"), part("phone", "phone2"), part("address1")
     buyer = Buyer(
-        name=" ".join(word for word in (part("first_name"), part("last_name")) if word),
-        phone=part("phone", "phone2"),
-        address=", ".join(line for line in (part("address1"), part("address2")) if line),
+        name=f"{first_name} {part('last_name')}".strip(),
+        phone=phone,
+        address=", ".join(filter(None, (street, part("address2")))),
         district=part("addressDsitrict", "addressDistrict", "address5"),
         city=part("address4", "city"),
         province=part("address3"),
         postal_code=part("post_code"),
         note=text(first(header, "buyer_note", "remarks")),
-        masked="*" in part("first_name") + part("phone") + part("address1"),
+        masked="*" in first_name + phone + street,
     )
     return buyer if buyer.name or buyer.phone or buyer.address else None

@@ -49,6 +49,8 @@ def truth(value: object) -> bool:
 
 def whole(value: object, *, where: str) -> int:
     """A count as a number or text, `"12"` or `12.0`. Raises `Unrecognised`."""
+    if type(value) is int:
+        return value
     try:
         number = Decimal(text(value))
     except InvalidOperation:
@@ -77,8 +79,9 @@ def rows_of(value: object, *, where: str) -> list[Mapping[str, Any]]:
 def first(row: Mapping[str, Any], *names: str) -> Any:
     """The first of several spellings of a key that holds something."""
     for name in names:
-        if row.get(name) not in (None, ""):
-            return row[name]
+        value = row.get(name)
+        if value is not None and value != "":
+            return value
     return None
 
 
@@ -89,11 +92,8 @@ def moment(value: object, *, where: str) -> datetime:
     """
     if type(value) is int and 10**11 <= value < 10**14:
         return from_epoch_ms(value, where=where)
-    word = text(value)
-    if _EPOCH_MS.fullmatch(word):
-        return from_epoch_ms(word, where=where)
     try:
-        parsed = _iso_time(word)
+        parsed = _time(text(value))
     except ValueError:
         raise Unrecognised(f"{where}: a time with its offset was expected", repr(value)) from None
     if parsed.tzinfo is None:
@@ -102,8 +102,10 @@ def moment(value: object, *, where: str) -> datetime:
 
 
 @lru_cache(maxsize=TIMES_KEPT_MAX)
-def _iso_time(word: str) -> datetime:
+def _time(word: str) -> datetime:
     """In UTC, or as it stands where the offset is missing. Raises `ValueError`."""
+    if _EPOCH_MS.fullmatch(word):
+        return from_epoch_ms(word, where="")
     parsed = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub(r"\1", word))
     return parsed if parsed.tzinfo is None else parsed.astimezone(UTC)
 

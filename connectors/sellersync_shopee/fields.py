@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sellersync.domain.errors import Unrecognised
 from sellersync.domain.money import rupiah_or_none
 from sellersync.domain.times import from_epoch_s
 
-T = TypeVar("T")
 Json = Mapping[str, Any]
 
 
@@ -39,6 +38,8 @@ def item_id_of(row: Json) -> int:
 
 def text_of(value: object) -> str:
     """A scalar as text without stray blanks; absent, null, objects and lists are ""."""
+    if type(value) is str:
+        return value.strip()
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
@@ -56,17 +57,18 @@ class Reader:
         value = self.row.get(name)
         if value in (None, "", 0, "0"):
             return None
-        return self.tolerant(lambda: from_epoch_s(value, where=name), None)
-
-    def amount(self, name: str) -> int | None:
-        return self.tolerant(lambda: rupiah_or_none(self.row.get(name), where=name), None)
-
-    def tolerant(self, read: Callable[[], T], otherwise: T) -> T:
         try:
-            return read()
+            return from_epoch_s(value, where=name)
         except Unrecognised as unreadable:
             self.problems.append(str(unreadable))
-            return otherwise
+            return None
+
+    def amount(self, name: str) -> int | None:
+        try:
+            return rupiah_or_none(self.row.get(name), where=name)
+        except Unrecognised as unreadable:
+            self.problems.append(str(unreadable))
+            return None
 
     def objects(self, name: str) -> list[Json]:
         value = self.row.get(name) or []

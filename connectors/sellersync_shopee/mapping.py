@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from sellersync.domain.errors import Unrecognised
-from sellersync.domain.money import rupiah_or_none
 from sellersync.domain.orders import Buyer, Excluded, Order, OrderLine, OrderState, Unit, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.times import from_epoch_s
@@ -36,6 +35,9 @@ ORDER_STATES: Mapping[str, OrderState] = MappingProxyType(
     }
 )
 """READY is only a candidate: `_order_state` holds it back for pending terms, the free-cancel hour and so on."""
+
+STAGES = tuple(UnitStage)
+"""The order in which a line's units stand."""
 
 OURS: Mapping[str, bool] = MappingProxyType(
     {"": True, "fulfilled_by_local_seller": True, "fulfilled_by_cb_seller": True, "fulfilled_by_shopee": False}
@@ -179,7 +181,7 @@ def _line(draft: LineDraft, status: str, ours: bool, reader: Reader, policy: Pol
     listing = remote_key(item.get("item_id"), item.get("model_id"))
     # When Shopee lowers the number for an unpaid order is not documented; a paid one has certainly left it.
     excluded = Excluded.UNKNOWN if status in ("UNPAID", "PENDING") or status not in ORDER_STATES else Excluded.YES
-    price = reader.tolerant(lambda: rupiah_or_none(item.get("model_discounted_price"), where="price"), None)
+    price = Reader(item, reader.problems).amount("model_discounted_price")
     line_item_id = item.get("line_item_id")
     names = [str(item.get("item_name") or ""), str(item.get("model_name") or "")]
     return OrderLine(
@@ -187,9 +189,7 @@ def _line(draft: LineDraft, status: str, ours: bool, reader: Reader, policy: Pol
         aliases=((f"line:{line_item_id}",) if line_item_id else ()) + (draft.key, listing),
         listing=listing,
         target=listing,
-        units=tuple(
-            Unit(stage, draft.stages[stage], excluded=excluded) for stage in UnitStage if stage in draft.stages
-        ),
+        units=tuple([Unit(stage, draft.stages[stage], excluded=excluded) for stage in STAGES if stage in draft.stages]),
         seller_sku=text_of(item.get("model_sku")) or text_of(item.get("item_sku")),
         title=" - ".join(name for name in names if name),
         unit_price=price or None,  # 0 on the lines of a bundle deal: the price stands elsewhere

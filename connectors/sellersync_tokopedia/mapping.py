@@ -229,8 +229,8 @@ class _Reader:
         """Parcels as the line items show them; a package without items is left to the package detail."""
         packages: dict[str, list[Json]] = {}
         for item in self.items:
-            if text(item, "package_id"):
-                packages.setdefault(text(item, "package_id"), []).append(item)
+            if package_id := text(item, "package_id"):
+                packages.setdefault(package_id, []).append(item)
         return tuple(self._parcel(package_id, items, state, lines) for package_id, items in packages.items())
 
     def _parcel(
@@ -293,23 +293,24 @@ class _Sold:
     item: Json
     component: Json
     unit_key: str
+    listing: str
 
     @property
     def of_bundle(self) -> bool:
         return self.component is not self.item
 
-    @property
-    def listing(self) -> str:
-        return f"{text(self.component, 'product_id')}:{text(self.component, 'sku_id')}"
-
 
 def _sold(item: Json) -> Iterable[_Sold]:
     components = item.get("combined_listing_skus") or item.get("sub_item_info") or ()
     if not components:
-        yield _Sold(item, item, text(item, "id"))
+        yield _Sold(item, item, text(item, "id"), _listing(item))
     for place, component in enumerate(components):
         for number in range(int(component.get("sku_count") or 1)):
-            yield _Sold(item, component, f"{text(item, 'id')}/{place}/{number}")
+            yield _Sold(item, component, f"{text(item, 'id')}/{place}/{number}", _listing(component))
+
+
+def _listing(row: Json) -> str:
+    return f"{text(row, 'product_id')}:{text(row, 'sku_id')}"
 
 
 def _state_of_units(items: Sequence[Json], order_status: str) -> ParcelState | None:
@@ -356,15 +357,16 @@ def _buyer(row: Json) -> Buyer | None:
         for level in address.get("district_info") or ()
         if isinstance(level, Mapping)
     }
+    name, phone, street = text(address, "name"), text(address, "phone_number"), text(address, "full_address")
     return Buyer(
-        name=text(address, "name"),
-        phone=text(address, "phone_number"),
-        address=text(address, "full_address"),
+        name=name,
+        phone=phone,
+        address=street,
         district=levels.get("district", ""),
         city=levels.get("city", ""),
         province=levels.get("province", ""),
         postal_code=text(address, "postal_code"),
         country=text(address, "region_code") or "ID",
         note=text(row, "buyer_message"),
-        masked=any("*" in text(address, name) for name in ("name", "phone_number", "full_address")),
+        masked="*" in name + phone + street,
     )

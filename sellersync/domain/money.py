@@ -21,8 +21,10 @@ def rupiah(value: object, *, where: str) -> int:
     """
     if type(value) is int and abs(value) < AMOUNT_MAX:
         return value
-    if type(value) is str and len(value) <= DIGITS_MAX and value.isascii() and value.isdigit():
-        return int(value)
+    if type(value) is str:
+        digits = value.removesuffix(".00")
+        if len(digits) <= DIGITS_MAX and digits.isascii() and digits.isdigit():
+            return int(digits)
     if isinstance(value, bool) or value is None:
         raise Unrecognised(f"{where}: an amount in rupiah was expected", repr(value))
     text = str(value).strip()
