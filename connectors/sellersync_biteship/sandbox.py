@@ -86,12 +86,13 @@ class BiteshipSandbox(CourierSimulator):
         return {"base_url": base_url, "api_key": self.api_key, "auth_scheme": scheme, "rate_per_s": 20.0, "burst": 10}
 
     def bookings(self) -> Mapping[str, Mapping[str, Any]]:
-        """order id -> reference, waybill, status, company, service, price, items, cod_amount, draft_id."""
+        """order id -> reference, order_number, waybill, status, company, service, price, items, cod_amount, draft_id."""
         with self.lock:
             self._depot.settle()
             return {
                 parcel.id: {
                     "reference": parcel.reference,
+                    "order_number": str((parcel.request.get("metadata") or {}).get("order_number") or ""),
                     "waybill": parcel.waybill,
                     "status": parcel.status,
                     "company": parcel.request["courier_company"],

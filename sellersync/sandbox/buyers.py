@@ -1,5 +1,8 @@
 """Seeded buyers and couriers: the outside world of the demo and of the system tests.
 
+On own sites a courier of the shop's carries the parcel, and only its booking shows to which order it belongs (`order_number`). So an
+own-site order is cancelled as a whole or not at all, and a courier never comes for goods that nobody wants any more.
+
 `plan_deeds` decides everything beforehand from a seed; `Street` carries out what is due. On a virtual clock `Street.step` is called
 with the elapsed time, in the demo `Street.walk` does so in a thread of its own.
 """
@@ -22,12 +25,21 @@ COLLECT_S = (2.0, 5.0)  # from the arrangement until the courier comes
 DELIVER_S = (3.0, 8.0)
 RACE_GAP_S = 0.008
 COURIER_COLLECTS, COURIER_DELIVERS = "picked", "delivered"
+DEAD_BOOKINGS = ("cancelled", "rejected")
 
 
 class Kind(StrEnum):
     ORDER = "order"
     PAY = "pay"
     CANCEL = "cancel"
+    CANCEL_BOOKED = "cancel_booked"
+    """As soon as the courier is booked; own sites only."""
+    COURIER_CANCELS = "courier_cancels"
+    """Not the buyer but the courier cancels, as soon as it is booked; own sites only."""
+
+
+ONCE_BOOKED = (Kind.CANCEL_BOOKED, Kind.COURIER_CANCELS)
+SECOND_THOUGHTS_AT = (0.2, 0.3)  # of the time: early enough for staff to act on them while buyers still order
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,7 @@ class _Planner:
             self._any_order(at)
             at += self._rng.expovariate(habits.rate_per_s)
         self._races(seconds)
+        self._second_thoughts(seconds)
         begin, end = (share * seconds for share in habits.campaign_share)
         at = begin
         while self._catalogue.campaign and at < end:
@@ -109,10 +122,8 @@ class _Planner:
         chosen = rng.choices([sku for sku, _ in wares], [weight for _, weight in wares], k=rng.choice((1, 1, 1, 1, 2)))
         items = tuple((sku, rng.choice((1, 1, 1, 2, 3))) for sku in dict.fromkeys(chosen))
         fate = rng.random()
-        if slug in self._own_sites and fate >= habits.unpaid + habits.cod:
-            # Nobody outside the product knows which courier booking belongs to a paid own-site order, so nobody could say whether
-            # its goods had been collected before a cancellation.
-            fate = 1.0
+        if slug in self._own_sites and fate >= habits.unpaid + habits.cod + habits.cancels:
+            fate = 1.0  # nothing asks staff to send less than a courier is booked for
         if fate < habits.unpaid:
             number = self._order(at, slug, items, paid=False)
             if rng.random() < habits.never_pays:
@@ -140,6 +151,15 @@ class _Planner:
                 for place, slug in enumerate(pair):
                     self._order(at + place * RACE_GAP_S, slug, ((sku, 1),))
 
+    def _second_thoughts(self, seconds: float) -> None:
+        """On every own site a buyer cancels what the courier is booked for already, and a courier cancels by itself."""
+        for slug in self._slugs:
+            if slug in self._own_sites:
+                for share, kind in zip(SECOND_THOUGHTS_AT, ONCE_BOOKED, strict=True):
+                    at = share * seconds
+                    number = self._order(at, slug, ((self._catalogue.goods[0].sku, 1),))
+                    self._later(at + RACE_GAP_S, kind, number, slug)
+
     def _order(
         self, at: float, slug: str, items: tuple[tuple[str, int], ...], *, paid: bool = True, cod: bool = False
     ) -> int:
@@ -163,7 +183,7 @@ def plan_deeds(
     own_sites: Collection[str] = (),
     habits: Habits | None = None,
 ) -> list[Deed]:
-    """Everything the buyers will do, in time order: the same for the same seed. On own sites only unpaid orders are cancelled."""
+    """Everything the buyers will do, in time order: the same for the same seed."""
     return _Planner(catalogue, channels, own_sites, habits or Habits(), seed).plan(seconds)
 
 
@@ -184,6 +204,9 @@ class Street:
     placed: dict[int, str] = field(default_factory=dict)
     turned_away: int = 0
     refused: int = 0
+    _once_booked: list[Deed] = field(default_factory=list)
+    _unwanted: set[str] = field(default_factory=set)
+    """Own-site orders that are cancelled."""
     _next: int = 0
     _look_at: float = 0.0
     _due: dict[tuple[str, str], tuple[float, str]] = field(default_factory=dict)
@@ -228,6 +251,10 @@ class Street:
             return
         if deed.kind is Kind.PAY:
             simulator.pay(order_id)
+        elif deed.kind in ONCE_BOOKED:
+            self._once_booked.append(deed)
+        elif deed.channel in self.own_sites:
+            self._cancel_own(simulator, order_id)
         else:
             self._cancel(simulator, order_id, items)
 
@@ -241,9 +268,44 @@ class Street:
         except ValueError:
             self.refused += 1
 
+    def _cancel_own(self, simulator: MarketplaceSimulator, order_id: str) -> None:
+        """A parcel that was collected is not cancelled any more: the buyer keeps it."""
+        if any(self._due.get(key, (0.0, "collect"))[1] != "collect" for key in self._bookings_of(order_id)):
+            self.refused += 1
+            return
+        try:
+            simulator.cancel(order_id, by="buyer")
+        except ValueError:
+            self.refused += 1
+        else:
+            self._unwanted.add(order_id)
+
     # -- couriers
 
+    def _bookings_of(self, order_number: str) -> list[tuple[str, str]]:
+        """(courier slug, booking) of the living bookings for an own-site order."""
+        return [
+            (slug, booking_id)
+            for slug, courier in self.couriers.items()
+            for booking_id, booking in courier.bookings().items()
+            if booking.get("order_number") == order_number and booking["status"] not in DEAD_BOOKINGS
+        ]
+
+    def _second_thoughts(self) -> None:
+        for deed in list(self._once_booked):
+            order_id = self.placed[deed.number]
+            bookings = self._bookings_of(order_id)
+            if not bookings:
+                continue
+            self._once_booked.remove(deed)
+            if deed.kind is Kind.CANCEL_BOOKED:
+                self._cancel_own(self.channels[deed.channel], order_id)
+            else:
+                slug, booking_id = bookings[0]
+                self.couriers[slug].advance(booking_id, DEAD_BOOKINGS[0])
+
     def _couriers_come(self, elapsed_s: float) -> None:
+        self._second_thoughts()
         for slug, simulator in self.channels.items():
             if slug not in self.own_sites:
                 for parcel_id in simulator.arranged_parcels():
@@ -265,8 +327,11 @@ class Street:
         try:
             if slug in self.couriers:
                 status = COURIER_COLLECTS if what == "collect" else COURIER_DELIVERS
-                if self.couriers[slug].bookings()[parcel_id]["status"] in ("cancelled", "rejected"):
+                booking = self.couriers[slug].bookings()[parcel_id]
+                if booking["status"] in DEAD_BOOKINGS:
                     raise ValueError("the booking is dead")
+                if what == "collect" and booking.get("order_number") in self._unwanted:
+                    raise ValueError("nobody wants it any more")
                 self.couriers[slug].advance(parcel_id, status)
             elif what == "collect":
                 self.channels[slug].hand_over(parcel_id)

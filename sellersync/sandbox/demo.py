@@ -1,7 +1,7 @@
 """The demo: the product's real daemon against four marketplaces and a courier on loopback sockets, and a judge at the end.
 
-Buyers order until the last second; then the daemon may settle for at most `SETTLE_S_MAX`, is stopped with SIGTERM, prints its
-daily report, and the judge compares the marketplaces' journals with the ledger.
+Buyers order until the last second, staff settle what the ledger's findings ask of them; then the daemon may settle for at most
+`SETTLE_S_MAX`, is stopped with SIGTERM, prints its daily report, and the judge compares the marketplaces' journals with the ledger.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .house import House, HouseError
 from .judge import Verdict, judge
 from .scenario import CHANNELS, LEDGER_NAME, Scenario
 from .screen import Glance, draw, look, plain_line, self_check
+from .staff import Staff
 
 SETTLE_S_MAX = 20.0
 LOOK_S = 0.5
@@ -48,7 +49,7 @@ def run_demo(
     report_path = (keep or Path.cwd()).absolute() / REPORT_NAME
     with _directory(keep) as directory:
         try:
-            verdict, report = _play(console, directory, seconds, seed, off, report_path)
+            verdict, report, errands = _play(console, directory, seconds, seed, off, report_path)
         except HouseError as failure:
             Console(stderr=True).print(f"The demo could not run: {failure}", style="red", markup=False)
             return 1
@@ -58,6 +59,8 @@ def run_demo(
         if json:
             print(jsonlib.dumps(verdict.as_json(), indent=2))  # noqa: T201 - the output that a script reads
         else:
+            for errand in errands:
+                console.print(f"Staff: {errand}", markup=False, highlight=False, soft_wrap=True)
             console.print(report, markup=False, highlight=False, soft_wrap=True)
             console.print(self_check(verdict))
             console.print(f"The report as HTML: {report_path}", markup=False)
@@ -77,7 +80,8 @@ def _directory(keep: Path | None) -> Iterator[Path]:
 
 def _play(
     console: Console, directory: Path, seconds: int, seed: int, off: str | None, report_path: Path
-) -> tuple[Verdict, str]:
+) -> tuple[Verdict, str, list[str]]:
+    """The verdict, the report, and what staff did."""
     logging.getLogger("sellersync.sandbox").addHandler(logging.NullHandler())
     closed = {off} if off else set()
     if not closed <= CHANNELS.keys():
@@ -94,15 +98,17 @@ def _play(
             all_reachable=not closed,
         )
         house.start()
+        staff = Staff(house, scenario.ledger_path, time.monotonic)
         try:
-            _live(console, scenario, house)
+            with staff:
+                _live(console, scenario, house, staff)
         finally:
             exit_code = house.stop()
         report = house.run("report", "--html", str(report_path))
-        return _final(scenario, exit_code, house), report
+        return _final(scenario, exit_code, house), report, staff.done
 
 
-def _live(console: Console, scenario: Scenario, house: House) -> None:
+def _live(console: Console, scenario: Scenario, house: House, staff: Staff) -> None:
     """Buyers until the last second, then the settling."""
     stop = threading.Event()
     failures: list[BaseException] = []
@@ -131,6 +137,8 @@ def _live(console: Console, scenario: Scenario, house: House) -> None:
         while not _judge(scenario).ok and time.monotonic() < deadline:
             show(look(scenario, time.monotonic() - start), "the daemon settles")
             _check_alive(house)
+            if staff.failure is not None:
+                raise staff.failure
             time.sleep(JUDGE_S)
         show(look(scenario, time.monotonic() - start), "done")
 

@@ -332,7 +332,7 @@ class CourierSimulator(Simulator):
 
     @abstractmethod
     def bookings(self) -> Mapping[str, Mapping[str, Any]]:
-        """booking id -> at least reference, waybill, status."""
+        """booking id -> at least reference, waybill, status; order_number too where a booking carries the shop's number of the order."""
 
     @abstractmethod
     def advance(self, booking_id: str, status: str) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from .kit import CourierSimulator, Entry, Event, MarketplaceSimulator
 
 OrderKey = tuple[str, str]  # (channel slug, remote order id)
-UNSHIPPED_BOOKINGS = frozenset({"cancelled", "canceled", "rejected", "couriernotfound"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,9 @@ class Arranged:
     units: Counter[str] = field(default_factory=Counter)
     waybill: str = ""
     live: bool = True
+    collected: bool = False
+    order_number: str = ""
+    """The shop's own number of the order, where a courier's booking carries it."""
     times: int = 1
     """How often it was arranged without having been cancelled in between."""
 
@@ -93,12 +95,13 @@ def read_market(channels: Mapping[str, MarketplaceSimulator], couriers: Mapping[
             _read_parcel_entry(market, slug, entry)
         market.requests[slug] = count_requests(entries)
     for slug, courier in couriers.items():
-        market.requests[slug] = count_requests(courier.journal.entries())
-        for booking_id, booking in courier.bookings().items():
-            status = str(booking["status"]).replace("_", "").lower()
-            market.parcels[slug, booking_id] = Arranged(
-                slug, booking_id, waybill=str(booking["waybill"] or ""), live=status not in UNSHIPPED_BOOKINGS
-            )
+        bookings = courier.bookings()  # first: reading them journals what is due by now
+        entries = courier.journal.entries()
+        for entry in entries:
+            _read_parcel_entry(market, slug, entry)
+        for booking_id, booking in bookings.items():
+            market.parcels[slug, booking_id].order_number = str(booking.get("order_number") or "")
+        market.requests[slug] = count_requests(entries)
     return market
 
 
@@ -145,11 +148,14 @@ def _read_parcel_entry(market: Market, slug: str, entry: Entry) -> None:
             known.times += 1
             return
         order_id = str(entry.data["order_id"])
-        units = _count(items_of(entry)) or market.orders[slug, order_id].wanted
+        order = market.orders.get((slug, order_id))  # a courier knows none: its `order_id` is the booking's reference
+        units = _count(items_of(entry)) or (order.wanted if order is not None else Counter())
         waybill = str(entry.data.get("waybill") or "")
         market.parcels[key] = Arranged(slug, key[1], order_id, units, waybill)
     elif entry.event is Event.PARCEL_CANCELLED and key in market.parcels:
         market.parcels[key].live = False
+    elif entry.event is Event.HANDED_OVER and key in market.parcels:
+        market.parcels[key].collected = True
     elif entry.event is Event.WAYBILL_ISSUED and key in market.parcels:
         market.parcels[key].waybill = str(entry.data["waybill"])
 

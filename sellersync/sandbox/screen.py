@@ -29,6 +29,7 @@ _STYLES = {
     Event.SOLD_OUT: "yellow",
     Event.LEVEL_SET: "cyan",
     Event.PARCEL_ARRANGED: "magenta",
+    Event.PARCEL_CANCELLED: "red",
     Event.WAYBILL_ISSUED: "magenta",
     Event.HANDED_OVER: "blue",
     Event.DELIVERED: "blue",
@@ -201,7 +202,8 @@ def _rows(verdict: Verdict) -> list[tuple[str, str, bool]]:
     gaps = [orders[name] for name in ("missing", "duplicated", "unknown")]
     broken = [movements[name] for name in ("differing", "unbalanced", "wrong_positions", "repeated", "broken_seals")]
     wrong = [
-        parcels[name] for name in ("unbooked", "doubled", "unknown_to_ledger", "unknown_to_carrier", "wrong_waybills")
+        parcels[name]
+        for name in ("unbooked", "doubled", "unwanted", "unknown_to_ledger", "unknown_to_carrier", "wrong_waybills")
     ]
     exposure = verdict.exposure_ms
     forbidden = sum(not oversell["allowed"] for oversell in verdict.oversells)
@@ -214,7 +216,8 @@ def _rows(verdict: Verdict) -> list[tuple[str, str, bool]]:
         ("levels", f"{levels['equal']} of {levels['targets']} shown as wanted", not levels["differing"]),
         (
             "parcels",
-            f"{parcels['arranged']} of {parcels['bookable_units']} units booked, {parcels['waybills']} waybills",
+            f"{parcels['arranged']} of {parcels['bookable_units']} units booked, {parcels['waybills']} waybills, "
+            f"{parcels['cancelled']} bookings cancelled",
             not any(wrong),
         ),
         ("oversells", f"{len(verdict.oversells)}, {forbidden} of them avoidable", not forbidden),

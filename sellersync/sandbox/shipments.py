@@ -40,6 +40,11 @@ def judge_parcels(
         key for key, rows in here.items() if key not in live and key[0] not in off and any(row.booked for row in rows)
     )
     waybills, wrong_waybills = _compare_waybills(live, here)
+    rebooked = _booked_again(own_sites, market)
+    unwanted = _booked_for_nobody(own_sites, market, books)
+    dead = {row.id: (row.slug, str(row.order_id)) for row in books.parcels if not row.live}
+    held_by_dead = sorted({dead[parcel_id] for parcel_id, _, _ in books.parcel_units if parcel_id in dead})
+    shared_waybills = _shared_waybills(own_sites, books)
 
     for what, keys in (
         ("bookable but in no parcel", uncovered),
@@ -47,6 +52,10 @@ def judge_parcels(
         ("in more parcels than were ordered", crowded),
         ("booked more than once", doubled),
         ("arranged again while already arranged", repeated),
+        ("booked at the courier for more units than were ordered", rebooked),
+        ("booked at the courier although the buyer cancelled", unwanted),
+        ("units held by a parcel that was given up", held_by_dead),
+        ("one waybill for several parcels", shared_waybills),
         ("parcels that the ledger does not know as booked", unknown_here),
         ("parcels that the ledger has twice", twice_here),
         ("booked in the ledger, unknown to the carrier", unknown_there),
@@ -61,10 +70,12 @@ def judge_parcels(
         "in_parcels": sum(min(in_parcels[key], count) for key, count in bookable.items()),
         "arranged": sum(min(arranged[key], count) for key, count in bookable.items()),
         "at_carriers": len(live),
+        "cancelled": sum(not parcel.live for parcel in market.parcels.values()),
         "in_ledger": sum(row.booked for row in books.parcels),
         "waybills": waybills,
         "unbooked": [list(key) for key in sorted({*uncovered, *unbooked})],
-        "doubled": [list(key) for key in sorted({*crowded, *doubled})] + [list(key) for key in repeated],
+        "doubled": [list(key) for key in [*sorted({*crowded, *doubled}), *repeated, *rebooked, *shared_waybills]],
+        "unwanted": [list(key) for key in [*unwanted, *held_by_dead]],
         "unknown_to_ledger": [list(key) for key in unknown_here],
         "unknown_to_carrier": [list(key) for key in unknown_there],
         "wrong_waybills": [list(key) for key in wrong_waybills],
@@ -103,7 +114,7 @@ def _units_arranged(own_sites: Collection[str], market: Market, books: Books) ->
     """
     result: Counter[UnitKey] = Counter()
     for parcel in market.parcels.values():
-        if parcel.live and parcel.order_id and parcel.slug not in own_sites:
+        if parcel.live and parcel.slug not in own_sites and (parcel.slug, parcel.order_id) in market.orders:
             for remote_key, count in parcel.units.items():
                 result[parcel.slug, parcel.order_id, remote_key] += count
     order_of: dict[int, OrderKey] = {order_id: (slug, remote_id) for order_id, slug, remote_id in books.orders}
@@ -119,6 +130,42 @@ def _units_arranged(own_sites: Collection[str], market: Market, books: Books) ->
             order_id, remote_key = books.lines[line_id]
             result[(*order_of[order_id], remote_key)] += 1
     return result
+
+
+def _booked_again(own_sites: Collection[str], market: Market) -> list[OrderKey]:
+    """Own-site orders with more units in living bookings than their buyers ordered, by the couriers' own books alone: a booking that
+    carries the shop's number of the order needs no ledger to be found."""
+    booked: Counter[str] = Counter()
+    for parcel in market.parcels.values():
+        if parcel.live and parcel.order_number:
+            booked[parcel.order_number] += parcel.units.total()
+    orders = [order for order in market.orders.values() if order.key[0] in own_sites]
+    ordered: Counter[str] = Counter()
+    for order in orders:  # two sites may have an order of one number
+        ordered[order.key[1]] += order.units.total()
+    return sorted(order.key for order in orders if booked[order.key[1]] > ordered[order.key[1]])
+
+
+def _booked_for_nobody(own_sites: Collection[str], market: Market, books: Books) -> list[tuple[str, ...]]:
+    """Living bookings that no courier has collected, of orders that were cancelled as a whole."""
+    order_of: dict[int, OrderKey] = {order_id: (slug, remote_id) for order_id, slug, remote_id in books.orders}
+    found = []
+    for row in books.parcels:
+        order = market.orders.get(order_of[row.order_id])
+        there = market.parcels.get((row.carrier, row.remote_id))
+        if row.slug not in own_sites or order is None or there is None:
+            continue
+        if not order.wanted and there.live and not there.collected:
+            found.append((*order.key, row.remote_id))
+    return sorted(found)
+
+
+def _shared_waybills(own_sites: Collection[str], books: Books) -> list[tuple[str, str]]:
+    """(courier, waybill) of numbers that several booked own-site parcels have in the ledger."""
+    count = Counter(
+        (row.carrier, row.waybill) for row in books.parcels if row.booked and row.waybill and row.slug in own_sites
+    )
+    return sorted(key for key, parcels in count.items() if parcels > 1)
 
 
 def _compare_waybills(

@@ -50,11 +50,21 @@ class TinyCourier(CourierSimulator):
         return self._bookings
 
     def advance(self, booking_id: str, status: str) -> None:
-        self._bookings[booking_id]["status"] = status
+        booking = self._bookings[booking_id]
+        booking["status"] = status
+        events = {"cancelled": Event.PARCEL_CANCELLED, "picked": Event.HANDED_OVER, "delivered": Event.DELIVERED}
+        self.record(events[status], parcel_id=booking_id, order_id=booking["reference"])
 
-    def book(self, reference: str) -> str:
-        booking_id = f"c{len(self._bookings) + 1}"
-        self._bookings[booking_id] = {"reference": reference, "waybill": f"JNE{booking_id}", "status": "confirmed"}
+    def book(self, reference: str, order_number: str = "", units: int = 1) -> str:
+        booking_id, waybill = f"c{len(self._bookings) + 1}", f"JNEc{len(self._bookings) + 1}"
+        self._bookings[booking_id] = {
+            "reference": reference,
+            "order_number": order_number,
+            "waybill": waybill,
+            "status": "confirmed",
+        }
+        items = [("", "", units)]  # a courier knows no listing
+        self.record(Event.PARCEL_ARRANGED, parcel_id=booking_id, order_id=reference, items=items, waybill=waybill)
         return booking_id
 
 
@@ -66,6 +76,8 @@ class Town:
     shops: dict[str, TinyShop] = field(default_factory=dict)
     booked: dict[str, str] = field(default_factory=dict)
     """Own-site order -> booking id."""
+    given_up: list[tuple[str, str]] = field(default_factory=list)
+    """(own-site order, booking id) of bookings that were cancelled."""
 
     def __post_init__(self) -> None:
         self.world = World({"KOPI": 5, "TEH": 4}, {"PAKET": {"KOPI": 1, "TEH": 1}})
@@ -98,7 +110,18 @@ class Town:
                     shop.set_level(product.remote_key, level)
 
     def book(self, order_id: str) -> None:
-        self.booked[order_id] = self.courier.book(f"SS-{order_id}")
+        [placed] = [
+            entry
+            for entry in self.shops["site"].journal.entries(Event.ORDER_PLACED)
+            if entry.data["order_id"] == order_id
+        ]
+        units = sum(count for _, _, count in placed.data["items"])
+        self.booked[order_id] = self.courier.book(f"SS-{order_id}-{len(self.given_up)}", order_id, units)
+
+    def cancel_booking(self, order_id: str) -> None:
+        booking_id = self.booked.pop(order_id)
+        self.courier.advance(booking_id, "cancelled")
+        self.given_up.append((order_id, booking_id))
 
     def evidence(self, **changes: Any) -> Evidence:
         values: dict[str, Any] = {
@@ -193,6 +216,8 @@ class _Keeper:
         for slug, shop in self.town.shops.items():
             for entry in shop.journal.entries(Event.PARCEL_ARRANGED):
                 self._parcel(slug, slug, entry.data["order_id"], entry.data["parcel_id"], entry.data["waybill"])
+        for order_id, booking_id in self.town.given_up:
+            self._parcel("site", "courier", order_id, booking_id, f"JNE{booking_id}", state="cancelled")
         for order_id, booking_id in self.town.booked.items():
             self._parcel("site", "courier", order_id, booking_id, f"JNE{booking_id}")
         for (sku_id, warehouse, account), quantity in self.balances.items():
@@ -280,7 +305,9 @@ class _Keeper:
                     )
                 )
 
-    def _parcel(self, slug: str, carrier: str, remote_order: str, remote_id: str, waybill: str) -> None:
+    def _parcel(
+        self, slug: str, carrier: str, remote_order: str, remote_id: str, waybill: str, *, state: str = "booked"
+    ) -> None:
         self.parcels += 1
         number = self.parcels
         lines = {key[2]: line for key, line in self.lines.items() if key[:2] == (slug, remote_order)}
@@ -289,8 +316,8 @@ class _Keeper:
             id=number,
             channel_id=self.channel_ids[slug],
             order_id=first.order_id,
-            number=1,
-            state="booked",
+            number=number,
+            state=state,
             remote_id=remote_id,
             courier_channel_id=self.channel_ids["courier"] if carrier == "courier" else None,
             waybill=waybill,
@@ -305,7 +332,9 @@ class _Keeper:
                     sign = 1 if entry.event is Event.ORDER_PLACED else -1
                     units += sum(sign * count for item, _, count in entry.data["items"] if item == key)
             for unit in range(units):
-                self.add(t.ParcelUnit(parcel_id=number, line_id=line_id, unit_key=f"#{unit + 1}"))
+                self.add(
+                    t.ParcelUnit(parcel_id=number, line_id=line_id, unit_key=f"#{unit + 1}", live=state == "booked")
+                )
 
     def _move(self, code: str, quantity: int, source: str, destination: str, cause: tuple[str, int, int, int]) -> None:
         sku_id = self.sku_ids[code]

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from sellersync.sandbox.buyers import COLLECT_S, DELIVER_S, Deed, Kind, Street, plan_deeds
+from sellersync.sandbox.buyers import COLLECT_S, DELIVER_S, ONCE_BOOKED, Deed, Kind, Street, plan_deeds
 from sellersync.sandbox.kit import Entry, Event
 from sellersync.sandbox.shelves import Catalogue, coffee_and_batik, fill_shelves
 
@@ -86,11 +86,64 @@ def test_every_channel_sells_and_every_scene_happens(market: Market) -> None:
     assert any(cancelled == 1 and ordered == 3 for ordered, cancelled in gone)
 
 
-def test_on_the_own_site_only_unpaid_orders_are_cancelled(market: Market) -> None:
-    unpaid = {deed.number for deed in market.deeds if deed.kind is Kind.ORDER and not deed.paid}
-    cancelled = {deed.number for deed in market.deeds if deed.kind is Kind.CANCEL and deed.channel == "site"}
+def test_on_the_own_site_orders_are_cancelled_as_a_whole(market: Market) -> None:
+    cancelled = [deed for deed in market.deeds if deed.kind is Kind.CANCEL and deed.channel == "site"]
     assert cancelled
-    assert cancelled <= unpaid
+    assert not any(deed.items for deed in cancelled)
+
+
+@pytest.mark.parametrize("seconds", [5.0, 25.0])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_every_run_has_a_buyer_and_a_courier_who_cancel_what_is_booked(seed: int, seconds: float) -> None:
+    market = Market(seed)
+    deeds = plan_deeds(market.catalogue, market.shops, seconds=seconds, seed=seed, own_sites={"site"})
+    late = {deed.kind: deed for deed in deeds if deed.kind in ONCE_BOOKED}
+    assert set(late) == set(ONCE_BOOKED)
+    for deed in late.values():
+        [order] = [one for one in deeds if one.kind is Kind.ORDER and one.number == deed.number]
+        assert order.channel == "site"
+        assert order.paid
+        assert order.at < deed.at
+
+
+class TestOnceBooked:
+    """An own-site order, and something that happens to it as soon as its courier is booked."""
+
+    def begun(self, kind: Kind) -> tuple[Market, str]:
+        market = Market(7)
+        deeds = [Deed(0.0, Kind.ORDER, 1, "site", (("KOPI-GAYO-250", 2),)), Deed(0.0, kind, 1, "site")]
+        market.street.deeds = market.deeds = deeds
+        market.run(3.0)
+        order_id = market.street.placed[1]
+        market.courier.book("SS-1", order_id, 2)
+        return market, order_id
+
+    def test_the_buyer_cancels_and_no_courier_comes(self) -> None:
+        market, order_id = self.begun(Kind.CANCEL_BOOKED)
+        assert not market.entries(Event.ORDER_CANCELLED)
+        market.run(30.0)
+        [(_, entry)] = market.entries(Event.ORDER_CANCELLED)
+        assert entry.data["order_id"] == order_id
+        assert entry.data["items"] == [("k-KOPI-GAYO-250", "KOPI-GAYO-250", 2)]
+        assert market.courier.bookings()["c1"]["status"] == "confirmed"
+
+    def test_the_courier_cancels_and_comes_for_the_next_booking(self) -> None:
+        market, order_id = self.begun(Kind.COURIER_CANCELS)
+        market.run(4.0)
+        assert market.courier.bookings()["c1"]["status"] == "cancelled"
+        assert not market.entries(Event.ORDER_CANCELLED)
+        market.courier.book("SS-2", order_id, 2)
+        market.run(30.0)
+        statuses = {booking_id: booking["status"] for booking_id, booking in market.courier.bookings().items()}
+        assert statuses == {"c1": "cancelled", "c2": "delivered"}
+
+    def test_what_was_collected_stays_with_the_buyer(self) -> None:
+        market, _ = self.begun(Kind.ORDER)
+        market.run(3.0 + COLLECT_S[1] + 1)
+        market.street.deeds = [*market.street.deeds, Deed(market.elapsed, Kind.CANCEL, 1, "site")]
+        market.run(market.elapsed + 1.0)
+        assert market.street.refused == 1
+        assert not market.entries(Event.ORDER_CANCELLED)
 
 
 def test_two_channels_race_for_the_last_unit(market: Market) -> None:

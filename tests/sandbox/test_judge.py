@@ -203,6 +203,94 @@ def test_a_cancelled_booking_leaves_its_units_unbooked(town: Town, ledger: Path)
     problems(verdict, "booked in the ledger, unknown to the carrier", "courier c1")
 
 
+class TestCancelledBookings:
+    """The own site's order o1 is booked at the courier as c1."""
+
+    def kept(self, town: Town, tmp_path: Path) -> Path:
+        keep_books(town, tmp_path / "ledger.db")
+        return tmp_path / "ledger.db"
+
+    def cancelled_by_the_buyer(self, town: Town) -> None:
+        town.shops["site"].cancel("o1")
+        town.wait(0.5)
+        town.push_all()
+
+    def test_a_rebooked_parcel_is_fine(self, town: Town, tmp_path: Path) -> None:
+        town.cancel_booking("o1")
+        town.book("o1")
+        verdict = judged(town, self.kept(town, tmp_path))
+        assert verdict.problems == []
+        assert (verdict.parcels["cancelled"], verdict.parcels["at_carriers"], verdict.parcels["waybills"]) == (1, 3, 3)
+
+    def test_a_cancelled_order_with_a_cancelled_booking_is_fine(self, town: Town, tmp_path: Path) -> None:
+        self.cancelled_by_the_buyer(town)
+        town.cancel_booking("o1")
+        verdict = judged(town, self.kept(town, tmp_path))
+        assert verdict.problems == []
+        assert (verdict.parcels["bookable_units"], verdict.parcels["at_carriers"]) == (2, 2)
+
+    def test_a_cancelled_order_whose_booking_lives_is_not(self, town: Town, tmp_path: Path) -> None:
+        self.cancelled_by_the_buyer(town)
+        verdict = judged(town, self.kept(town, tmp_path))
+        problems(verdict, "booked at the courier although the buyer cancelled", "site o1 c1")
+        assert verdict.parcels["unwanted"] == [["site", "o1", "c1"]]
+
+    def test_a_booking_that_was_collected_before_the_order_was_cancelled(self, town: Town, tmp_path: Path) -> None:
+        town.courier.advance("c1", "picked")
+        self.cancelled_by_the_buyer(town)
+        assert judged(town, self.kept(town, tmp_path)).parcels["unwanted"] == []
+
+    def test_a_rebooked_parcel_that_is_booked_twice(self, town: Town, tmp_path: Path) -> None:
+        """The second booking is not in the ledger."""
+        town.cancel_booking("o1")
+        town.book("o1")
+        path = self.kept(town, tmp_path)
+        town.book("o1")
+        verdict = judged(town, path)
+        problems(verdict, "parcels that the ledger does not know as booked", "courier c3")
+        problems(verdict, "booked at the courier for more units than were ordered", "site o1")
+        assert verdict.parcels["doubled"] == [["site", "o1"]]
+
+    def test_a_double_booking_that_the_ledger_hides(self, town: Town, tmp_path: Path) -> None:
+        """The ledger calls the first booking cancelled; at the courier it lives."""
+        town.given_up.append(("o1", town.booked.pop("o1")))
+        town.book("o1")
+        verdict = judged(town, self.kept(town, tmp_path))
+        problems(verdict, "booked at the courier for more units than were ordered", "site o1")
+        problems(verdict, "parcels that the ledger does not know as booked", "courier c1")
+
+    def test_a_booking_that_only_the_ledger_thinks_alive(self, town: Town, tmp_path: Path) -> None:
+        town.cancel_booking("o1")
+        town.book("o1")
+        path = self.kept(town, tmp_path)
+        town.courier.advance("c2", "cancelled")
+        verdict = judged(town, path)
+        problems(verdict, "never arranged", "site o1 k-KOPI")
+        problems(verdict, "booked in the ledger, unknown to the carrier", "courier c2")
+
+    def test_units_that_a_dead_parcel_keeps(self, town: Town, tmp_path: Path) -> None:
+        town.cancel_booking("o1")
+        path = self.kept(town, tmp_path)
+        with edited(path) as file:
+            file.execute("UPDATE parcel_unit SET live = 1")
+        verdict = judged(town, path)
+        problems(verdict, "units held by a parcel that was given up", "site 4")
+        problems(verdict, "in no parcel", "site o1 k-KOPI")
+
+    def test_one_waybill_on_two_living_parcels(self, town: Town, tmp_path: Path) -> None:
+        second = town.shops["site"].place_order([("k-TEH", 1)])
+        town.wait(0.5)
+        town.push_all()
+        town.book(second)
+        path = self.kept(town, tmp_path)
+        assert judged(town, path).problems == []
+        with edited(path) as file:
+            file.execute("UPDATE parcel SET waybill = 'JNEc1' WHERE remote_id = 'c2'")
+        verdict = judged(town, path)
+        problems(verdict, "one waybill for several parcels", "courier JNEc1")
+        problems(verdict, "waybills that differ", "courier c2")
+
+
 def test_a_paid_order_without_a_parcel(town: Town, ledger: Path) -> None:
     town.shops["a"].pay("o2")
     problems(judged(town, ledger), "in no parcel", "a o2 k-TEH")
