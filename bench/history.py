@@ -78,6 +78,7 @@ class History:
             rows.clear()
 
     def write(self, orders: int) -> None:
+        self.units_each = 2 * orders // self.skus  # about what is sold of each, so that some run out
         self.catalogue()
         moments = sorted(self.first_ms + self.rng.randrange(self.days * DAY_MS) for _ in range(orders))
         for number, placed_ms in enumerate(moments, start=1):
@@ -102,9 +103,10 @@ class History:
         self.insert("document", "id, kind, warehouse_id, at_ms, created_ms, who, note, source", 1, "count", 1, self.first_ms, self.first_ms,
                     "sari", "", "person")  # fmt: skip
         for sku in range(1, self.skus + 1):
+            counted = self.rng.randrange(self.units_each, 2 * self.units_each)
             self.insert("sku", "id, code, title, barcode, buffer, created_ms", sku, f"SKU-{sku:05d}", f"Barang {sku}", "", 0, self.first_ms)  # fmt: skip
-            self.insert("count_line", "document_id, sku_id, warehouse_id, at_ms, counted, expected", 1, sku, 1, self.first_ms, 5_000, 0)  # fmt: skip
-            self.move(sku, 5_000, "adjustment", "available", self.first_ms, "document", 1, 1, sku, "count")
+            self.insert("count_line", "document_id, sku_id, warehouse_id, at_ms, counted, expected", 1, sku, 1, self.first_ms, counted, 0)  # fmt: skip
+            self.move(sku, counted, "adjustment", "available", self.first_ms, "document", 1, 1, sku, "count")
             if sku % 10:
                 self.insert("cost", "sku_id, since_ms, amount, recorded_ms, who", sku, self.first_ms, 9_000 + sku, self.first_ms, "sari")  # fmt: skip
             for channel in range(1, len(CHANNELS) + 1):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from sellersync.store.seals import note_verified
 from sellersync.store.seals import verify as verify_ledger
 
 from .codes import Code
@@ -19,6 +20,9 @@ def verify(context: typer.Context) -> None:
     state = state_of(context)
     with state.ledger() as (_, ledger), waiting("rebuilding the balances", quiet=state.json):
         check = ledger.read_now(verify_ledger)
+        if not check.problems and check.head is not None:
+            head = check.head
+            ledger.write_now(lambda session: note_verified(session, head, now_ms=ledger.now_ms()), name="verified")
     if state.json:
         as_json({"ok": not check.problems, "movements": check.movements, "sealed": check.sealed,
                  "balances": check.balances, "problems": check.problems})  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 UNEXPLAINED = "unexplained"
 
@@ -31,4 +33,46 @@ def whole_parts(settlement: Settlement) -> dict[str, int]:
     unexplained = settlement.net - sum(parts.values())
     if unexplained:
         parts[UNEXPLAINED] = parts.get(UNEXPLAINED, 0) + unexplained
+    return parts
+
+
+class PartGroup(StrEnum):
+    """What kind of money a part is, by the provider's name for it."""
+
+    SALE = "sale"  # prices of the goods, less what the seller gave away
+    SHIPPING = "shipping"  # paid by buyers and platform, less what the courier took
+    FEES = "fees"  # commissions, services, taxes, insurance, ads
+    REFUNDS = "refunds"  # given back to buyers
+    OTHER = "other"  # corrections, and names that nobody has met yet
+    UNEXPLAINED = "unexplained"
+
+
+_GROUPS: tuple[tuple[PartGroup, tuple[str, ...]], ...] = (
+    (PartGroup.UNEXPLAINED, (UNEXPLAINED,)),
+    (PartGroup.FEES, ("commission", "protection", "free_shipping", "handling_fee", "tax", "service", "insurance")),
+    (PartGroup.REFUNDS, ("refund", "reversal", "return_price")),
+    (PartGroup.SHIPPING, ("shipping", "freight", "logistic", "delivery")),
+    (PartGroup.FEES, ("fee", "penalty", "ads", "charge", "affiliate", "campaign", "sponsor")),
+    (PartGroup.SALE, ("price", "revenue", "discount", "voucher", "subsidy", "sales", "coin")),
+)
+"""Words in a part's name, asked in this order: "voucher_xtra_service_fee_amount" is a fee, "voucher_from_seller" is not."""
+
+
+def part_group(name: str) -> PartGroup:
+    """The group of a settlement's part; what no word places is `OTHER`, never guessed into a sale."""
+    return next((group for group, words in _GROUPS if any(word in name for word in words)), PartGroup.OTHER)
+
+
+def share_out(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split whole rupiah in proportion to weights that are not negative; the parts sum to the amount. Equal parts when all weigh 0."""
+    if not weights:
+        return []
+    total = sum(weights)
+    used = list(weights) if total else [1] * len(weights)
+    total = total or len(weights)
+    parts = [amount * weight // total for weight in used]
+    left = amount - sum(parts)  # floor division leaves less than one rupiah a part
+    by_rest = sorted(range(len(used)), key=lambda place: (-(amount * used[place] % total), place))
+    for place in by_rest[:left]:
+        parts[place] += 1
     return parts

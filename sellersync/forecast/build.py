@@ -144,21 +144,47 @@ def demand_report(
     thread; `progress` is told (SKUs done, SKUs in all). The same ledger, day and moment give the same value.
     """
     policy = policy or DemandPolicy()
+    days = _history(zone, day, policy)
+    found = ledger.read_now(lambda session: _read(session, days, now))
+    return _report(found, days, day, now, policy, skus_max, progress)
+
+
+def demand_in(
+    session: Session, zone: ZoneInfo, day: date, now: datetime, *, policy: DemandPolicy, skus_max: int = SKUS_MAX
+) -> DemandReport:
+    """The same from a snapshot that somebody else reads, too."""
+    days = _history(zone, day, policy)
+    return _report(_read(session, days, now), days, day, now, policy, skus_max, None)
+
+
+def _history(zone: ZoneInfo, day: date, policy: DemandPolicy) -> list[tuple[int, int]]:
+    """The bounds of the days that are read, the last of them `day`."""
     history = max(HISTORY_DAYS, policy.dead_after_days + ERROR_DAYS)
+    return [_bounds(day - timedelta(days=back), zone) for back in range(history - 1, -1, -1)]
+
+
+def _read(session: Session, days: list[tuple[int, int]], now: datetime) -> _Read:
+    return _Read(
+        reads_demand.sku_states(session),
+        reads_demand.first_order_ms(session),
+        reads_demand.units_sold(session, days),
+        reads_demand.shelves(session, since_ms=days[0][0]),
+        plans.plans(session),
+        plans.costs_at(session, to_epoch_ms(now)),
+    )
+
+
+def _report(
+    found: _Read,
+    days: list[tuple[int, int]],
+    day: date,
+    now: datetime,
+    policy: DemandPolicy,
+    skus_max: int,
+    progress: Callable[[int, int], None] | None,
+) -> DemandReport:
+    history = len(days)
     first = day - timedelta(days=history - 1)
-    days = [_bounds(first + timedelta(days=number), zone) for number in range(history)]
-
-    def read(session: Session) -> _Read:
-        return _Read(
-            reads_demand.sku_states(session),
-            reads_demand.first_order_ms(session),
-            reads_demand.units_sold(session, days),
-            reads_demand.shelves(session, since_ms=days[0][0]),
-            plans.plans(session),
-            plans.costs_at(session, to_epoch_ms(now)),
-        )
-
-    found = ledger.read_now(read)
     known_from = _first_whole_day(days, found.first_order_ms)
     totals = sorted(found.skus, key=lambda sku: (-sum(found.sold.get(sku.id, {}).values()), sku.code))
     wanted = {sku.id for sku in totals[:skus_max]}

@@ -38,6 +38,17 @@ class Sent:
     applied: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What one order took. `what`: heard | posted | accepted | exposed | waiting | not_needed; `channel_id` is the channel that heard of
+    it, or had to; `ms` is 0 where nothing was measured."""
+
+    what: str
+    channel_id: int
+    order_id: int
+    ms: int
+
+
 @dataclass(slots=True)
 class Measured:
     """Milliseconds, one per order: placed until seen (by selling channel), seen until posted; and one per order and other channel:
@@ -50,6 +61,8 @@ class Measured:
     waiting: dict[int, int] = field(default_factory=dict)
     not_needed: int = 0
     """Orders times other channels whose number did not have to change."""
+    samples: list[Sample] = field(default_factory=list)
+    """All of the above, one by one."""
 
 
 def measure(
@@ -74,8 +87,11 @@ def measure(
     for parts in by_order.values():
         first = parts[0]
         moved_ms = max(part.moved_ms for part in parts)
-        measured.seen.setdefault(first.channel_id, []).append(max(first.seen_ms - first.placed_ms, 0))
-        measured.posted.append(max(moved_ms - first.seen_ms, 0))
+        heard, posted = max(first.seen_ms - first.placed_ms, 0), max(moved_ms - first.seen_ms, 0)
+        measured.seen.setdefault(first.channel_id, []).append(heard)
+        measured.posted.append(posted)
+        measured.samples.append(Sample("heard", first.channel_id, first.order_id, heard))
+        measured.samples.append(Sample("posted", first.channel_id, first.order_id, posted))
         numbers: dict[int, list[tuple[Sale, int]]] = {}
         for part in parts:
             for target_id, channel_id in targets.get(part.sku_id, ()):
@@ -86,21 +102,26 @@ def measure(
             ends = [
                 _accepted(by_target.get(target, ()), part, complete_runs.get(channel_id, ())) for part, target in wanted
             ]
-            _count(measured, channel_id, first.placed_ms, moved_ms, ends)
+            _count(measured, channel_id, first, moved_ms, ends)
     return measured
 
 
-def _count(measured: Measured, channel_id: int, placed_ms: int, moved_ms: int, ends: Sequence[int | None]) -> None:
+def _count(measured: Measured, channel_id: int, sale: Sale, moved_ms: int, ends: Sequence[int | None]) -> None:
     needed = [end for end in ends if end != NOT_NEEDED]
     if not needed:
         measured.not_needed += 1
+        measured.samples.append(Sample("not_needed", channel_id, sale.order_id, 0))
         return
     known = [end for end in needed if end is not None]
     if len(known) < len(needed):
         measured.waiting[channel_id] = measured.waiting.get(channel_id, 0) + 1
+        measured.samples.append(Sample("waiting", channel_id, sale.order_id, 0))
         return
-    measured.exposed.setdefault(channel_id, []).append(max(max(known) - placed_ms, 0))
-    measured.accepted.append(max(max(known) - moved_ms, 0))
+    exposed, accepted = max(max(known) - sale.placed_ms, 0), max(max(known) - moved_ms, 0)
+    measured.exposed.setdefault(channel_id, []).append(exposed)
+    measured.accepted.append(accepted)
+    measured.samples.append(Sample("exposed", channel_id, sale.order_id, exposed))
+    measured.samples.append(Sample("accepted", channel_id, sale.order_id, accepted))
 
 
 NOT_NEEDED = -1

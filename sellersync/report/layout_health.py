@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from .commands import command, listing
 from .model import (
     ChannelHealth,
@@ -9,12 +11,13 @@ from .model import (
     NeedGroup,
     Report,
 )
-from .page import Block, Cell, Column, NeedBlock, NeedItem, Section, Sentence, Table, Tile, Tiles
+from .page import Block, Cell, Column, NeedBlock, NeedItem, Section, Sentence, Table, Tile, Tiles, Tone
 from .words import NOTHING, Words
 
 NEEDS_SHOWN_MAX = 5
 NEEDS_SHOWN_MANY_KINDS_MAX = 2
 MANY_KINDS = 8
+AUTHORISATION_SHORT = timedelta(days=7)
 
 
 def needs_section(report: Report, words: Words) -> Section:
@@ -25,8 +28,9 @@ def needs_section(report: Report, words: Words) -> Section:
     blocks += [_need_block(group, words, shown_max) for group in needs.groups]
     if not blocks:
         blocks.append(Sentence(words.say("nothing_needed"), "good"))
-    day = words.say("opened_closed", opened=words.number(needs.opened), closed=words.number(needs.closed))
-    blocks.append(Sentence(day, "dim"))
+    in_period = words.in_period(report.period)
+    opened, closed = words.number(needs.opened), words.number(needs.closed)
+    blocks.append(Sentence(words.say("opened_closed", opened=opened, closed=closed, in_period=in_period), "dim"))
     return Section("needs", words.say("needs"), tuple(blocks), "bad" if report.attention else "good")
 
 
@@ -90,15 +94,16 @@ def health_section(report: Report, words: Words) -> Section:
             )
         )
     elif not exposed.waiting:
-        blocks.append(Sentence(words.say("exposure_none"), "dim"))
-    columns = ("channel", "state", "last_pull", "last_push", "heard", "exposed")
+        blocks.append(Sentence(words.say("exposure_none", in_period=words.in_period(report.period)), "dim"))
+    columns = ("channel", "state", "last_pull", "last_push", "heard", "exposed", "authorisation_left", "requests")
     rows = tuple(_health_row(channel, words) for channel in health.channels)
     blocks.append(Table(tuple(Column(words.say(name)) for name in columns), rows))
+    in_period = words.in_period(report.period)
     for channel in health.channels:
         if channel.trouble:
             blocks.append(Sentence(f"{channel.slug}: {channel.trouble}", "warn"))
         if channel.blind and channel.blind_since is None:
-            blocks.append(Sentence(words.say("blind_all", channel=channel.slug), "bad"))
+            blocks.append(Sentence(words.say("blind_all", channel=channel.slug, in_period=in_period), "bad"))
         elif channel.blind_since is not None:
             when = words.moment(channel.blind_since)
             blocks.append(Sentence(words.say("blind_since", channel=channel.slug, when=when), "bad"))
@@ -116,7 +121,8 @@ def _health_row(channel: ChannelHealth, words: Words) -> tuple[Cell, ...]:
             parts.append(words.say("since_when", when=words.moment(channel.trouble_since)))
         state = Cell(" ".join(parts), "bad")
     if channel.kind != "channel":
-        return (Cell(name), state, *(Cell(NOTHING, "dim") for _ in range(4)))
+        nothing = (Cell(NOTHING, "dim") for _ in range(4))
+        return (Cell(name), state, *nothing, _authorised(channel, words), _requests(channel, words))
     pulled = words.moment(channel.last_pull) if channel.last_pull else words.say("never")
     pushed = words.moment(channel.last_push) if channel.last_push else words.say("never")
     return (
@@ -126,7 +132,24 @@ def _health_row(channel: ChannelHealth, words: Words) -> tuple[Cell, ...]:
         Cell(pushed),
         _half_most(channel.heard, words),
         _half_most(channel.exposed, words),
+        _authorised(channel, words),
+        _requests(channel, words),
     )
+
+
+def _authorised(channel: ChannelHealth, words: Words) -> Cell:
+    """How long the stored permission still lasts."""
+    if channel.authorisation_ends is None:
+        return Cell(NOTHING, "dim")
+    left = channel.authorisation_ends - words.now
+    if left <= timedelta(0):
+        return Cell(words.say("over", span=words.span(-left)), "bad")
+    tone: Tone = "bad" if left < AUTHORISATION_SHORT else ""
+    return Cell(words.say("left", span=words.span(timedelta(days=left.days) if left.days else left)), tone)
+
+
+def _requests(channel: ChannelHealth, words: Words) -> Cell:
+    return Cell(NOTHING, "dim") if channel.requests is None else Cell(words.number(channel.requests))
 
 
 def _half_most(latency: Latency, words: Words) -> Cell:

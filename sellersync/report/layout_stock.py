@@ -1,16 +1,17 @@
-"""The page, last part: stock, what was sent to the channels, and the proof."""
+"""The page: stock as it stands, and what will become of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .lists import ROWS_SHOWN_MAX, cut, listed
+from .lists import cut, listed
 from .model import (
     HandWork,
-    PushRow,
+    Outlook,
     Report,
     Short,
     SkuLevel,
+    SkuOutlook,
 )
 from .page import Block, Cell, Column, Section, Sentence, Table, Tile, Tiles
 from .words import NOTHING, Words
@@ -34,6 +35,7 @@ def stock_section(report: Report, words: Words) -> Section:
                     tone="warn" if stock.sold_out_total else "",
                 ),
                 Tile(words.say("skus_counted"), words.number(stock.skus)),
+                *_outlook_tiles(stock.outlook, words),
             )
         )
     ]
@@ -56,9 +58,12 @@ def stock_section(report: Report, words: Words) -> Section:
         found.append(_level_table(lowest, stock.lowest, 0, words, "lowest_list"))
         if stock.window_days is None:
             found.append(Sentence(words.say("no_cover"), "dim"))
+    if stock.outlook is not None:
+        found += _outlook(stock.outlook, words)
     if stock.hand_work:
         entered = "; ".join(_hand_work(work, words) for work in stock.hand_work)
-        found.append(Sentence(words.say("hand_work", list=entered), "dim"))
+        in_period = words.in_period(report.period)
+        found.append(Sentence(words.say("hand_work", list=entered, in_period=in_period), "dim"))
     found.append(Sentence(words.say("stock_as_of", now=words.full_moment(report.now)), "dim"))
     return Section("stock", words.say("stock"), tuple(found), "bad" if stock.short_total else "")
 
@@ -113,51 +118,89 @@ def _hand_work(work: HandWork, words: Words) -> str:
     return words.say(name, kind=work.kind, **numbers)
 
 
-# ---- pushes
+# ---- what will become of it
 
 
-def pushes_section(report: Report, words: Words) -> Section:
-    """Levels sent in the day, by what became of them."""
-    pushes = report.pushes
-    if not pushes.total.sent:
-        return Section("pushes", words.say("pushes"), (Sentence(words.say("no_pushes"), "dim"),))
-    names = ("sent", "applied", "refused", "unclear", "open")
-    columns = (Column(words.say("channel")), *(Column(words.say(name), numeric=True) for name in names))
-    rows = [_push_row(row.channel, row, words) for row in pushes.rows]
-    rows.append(_push_row(words.say("total"), pushes.total, words))
-    return Section("pushes", words.say("pushes"), (Table(columns, tuple(rows), total=True),))
-
-
-def _push_row(name: str, row: PushRow, words: Words) -> tuple[Cell, ...]:
+def _outlook_tiles(outlook: Outlook | None, words: Words) -> tuple[Tile, ...]:
+    if outlook is None:
+        return ()
+    unknown = words.say("unknown_count", count=words.number(outlook.value.unknown)) if outlook.value.unknown else ""
+    below = outlook.below_reorder_total
     return (
-        Cell(name),
-        Cell(words.number(row.sent)),
-        Cell(words.number(row.applied)),
-        Cell(words.number(row.refused), "bad" if row.refused else ""),
-        Cell(words.number(row.unclear), "warn" if row.unclear else ""),
-        Cell(words.number(row.open), "warn" if row.open else ""),
+        Tile(words.say("below_reorder"), words.number(below), tone="warn" if below else ""),
+        Tile(words.say("overstock"), words.number(outlook.overstock_total)),
+        Tile(words.say("dead"), words.number(outlook.dead_total)),
+        Tile(words.say("stock_value"), words.rupiah(outlook.value.known), unknown, "warn" if unknown else ""),
     )
 
 
-def proof_section(report: Report, words: Words) -> Section:
-    """The ledger's own check, and how much it holds."""
-    proof = report.proof
+def _outlook(outlook: Outlook, words: Words) -> list[Block]:
     blocks: list[Block] = []
-    if proof.ok:
-        blocks.append(Sentence(words.say("proof_ok", movements=words.number(proof.movements)), "good"))
-    else:
-        blocks.append(Sentence(words.say("proof_bad", count=words.number(proof.problems_total)), "bad"))
-        blocks += [Sentence(problem, "bad") for problem in proof.problems[:ROWS_SHOWN_MAX]]
-    sealed = (
-        words.say("last_sealed", when=words.moment(proof.last_sealed)) if proof.last_sealed else words.say("not_sealed")
+    if outlook.below_reorder:
+        columns = ("available", "per_day_error", "cover_range", "reorder_at", "buy")
+        rows = tuple(
+            (
+                *_sku(sku),
+                Cell(words.number(sku.available)),
+                _rate(sku, words),
+                _cover(sku, words),
+                Cell(words.say("unknown") if sku.reorder_point is None else words.number(sku.reorder_point)),
+                Cell(words.say("buy_decide") if sku.buy is None else words.number(sku.buy)),
+            )
+            for sku in outlook.below_reorder
+        )
+        blocks.append(_listed(columns, rows, words.say("below_reorder_list"), outlook.below_reorder_total, words))
+    if outlook.overstock:
+        rows = tuple((*_sku(sku), *_idle(sku, words), _cover(sku, words), Cell(words.number(sku.surplus)))
+                     for sku in outlook.overstock)  # fmt: skip
+        caption = words.say("overstock_list", days=words.number(outlook.overstock_days))
+        blocks.append(
+            _listed(("available", "value", "cover_range", "surplus"), rows, caption, outlook.overstock_total, words)
+        )
+    if outlook.dead:
+        rows = tuple((*_sku(sku), *_idle(sku, words), _last_sale(sku, words)) for sku in outlook.dead)
+        caption = words.say("dead_list", days=words.number(outlook.dead_after_days))
+        blocks.append(_listed(("available", "value", "last_sale"), rows, caption, outlook.dead_total, words))
+    if outlook.unknown:
+        unknown = words.say("outlook_unknown", count=words.number(outlook.unknown), skus=words.number(outlook.skus))
+        blocks.append(Sentence(unknown, "dim"))
+    if outlook.unknown < outlook.skus:
+        blocks.append(Sentence(words.say("outlook_note", weeks=words.number(outlook.error_days // 7)), "dim"))
+        if not outlook.library:
+            blocks.append(Sentence(words.say("outlook_naive"), "dim"))
+    return blocks
+
+
+def _listed(
+    columns: Sequence[str], rows: tuple[tuple[Cell, ...], ...], caption: str, total: int, words: Words
+) -> Table:
+    return listed(words, ("sku", "title", *columns), columns, rows, caption, total)
+
+
+def _sku(sku: SkuOutlook) -> tuple[Cell, ...]:
+    return Cell(sku.code), Cell(sku.title)
+
+
+def _idle(sku: SkuOutlook, words: Words) -> tuple[Cell, ...]:
+    return Cell(words.number(sku.available)), Cell(words.rupiah(sku.value), "warn" if sku.value is None else "")
+
+
+def _rate(sku: SkuOutlook, words: Words) -> Cell:
+    if sku.per_day is None or sku.error is None:
+        return Cell(words.say("unknown"), "warn")
+    return Cell(f"{words.decimal(sku.per_day)} ± {words.decimal(sku.error)}")
+
+
+def _cover(sku: SkuOutlook, words: Words) -> Cell:
+    """Days at the forecast, and in brackets at the forecast plus and minus its error."""
+    if sku.per_day is None:
+        return Cell(words.say("unknown"), "warn")
+    days, least, most = (
+        words.say("cover_for_ever") if one is None else words.number(round(one))
+        for one in (sku.cover_days, sku.cover_at_least, sku.cover_at_most)
     )
-    figures = (
-        ("movements", proof.movements, ""),
-        ("sealed", proof.sealed, sealed),
-        ("balances", proof.balances, ""),
-        ("ledger_orders", proof.orders, ""),
-        ("listings", proof.listings, ""),
-        ("counts", proof.counts, ""),
-    )
-    blocks.append(Tiles(tuple(Tile(words.say(name), words.number(count), note) for name, count, note in figures)))
-    return Section("proof", words.say("proof"), tuple(blocks), "" if proof.ok else "bad")
+    return Cell(days if days == least == most else words.say("cover_between", days=days, least=least, most=most))
+
+
+def _last_sale(sku: SkuOutlook, words: Words) -> Cell:
+    return Cell(words.say("last_sale_before") if sku.last_sale is None else words.short_day(sku.last_sale))

@@ -1,4 +1,4 @@
-"""The page, second part: orders and parcels."""
+"""The page: orders, parcels and returns."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from sellersync.domain.watching import Trouble
 
 from .lists import listed
 from .model import (
-    Amount,
     Due,
+    OpenReturn,
     ParcelRow,
     Report,
+    ReturnRow,
     Sales,
     StorefrontSales,
     Troubled,
 )
+from .model_money import Amount
 from .page import Bar, Bars, Block, Cell, Column, Section, Sentence, Table, Tile, Tiles, Tone
 from .words import NOTHING, Words
 
@@ -23,10 +25,10 @@ from .words import NOTHING, Words
 def orders_section(report: Report, words: Words) -> Section:
     """Orders of the day per channel and storefront, against the same weekday before."""
     orders, total = report.orders, report.orders.total
-    before = words.say("before_unknown", day=words.short_day(orders.before_day))
+    before = words.say("before_unknown", day=words.short_period(orders.before_period))
     if orders.before is not None:
         before = words.say(
-            "before_known", day=words.short_day(orders.before_day), orders=words.number(orders.before.orders)
+            "before_known", day=words.short_period(orders.before_period), orders=words.number(orders.before.orders)
         )
     tiles = Tiles(
         (
@@ -38,13 +40,14 @@ def orders_section(report: Report, words: Words) -> Section:
     )
     blocks: list[Block] = [tiles]
     if not total.orders:
-        blocks.append(Sentence(words.say("no_orders"), "dim"))
+        blocks.append(Sentence(words.say("no_orders", in_period=words.in_period(report.period)), "dim"))
     columns = (
         Column(words.say("channel")),
         Column(words.say("storefront")),
         *(Column(words.say(name), numeric=True) for name in ("orders", "units", "revenue", "cancelled", "unpaid")),
         Column(words.say("cancelled_before"), numeric=True),
-        Column(words.say("before", day=words.short_day(orders.before_day)), numeric=True),
+        Column(words.say("returned"), numeric=True),
+        Column(words.say("before", day=words.short_period(orders.before_period)), numeric=True),
     )
     most = max((row.sales.goods.known or 0 for row in orders.rows), default=0)
     rows = [_order_row(row, words, most) for row in orders.rows]
@@ -54,12 +57,13 @@ def orders_section(report: Report, words: Words) -> Section:
             Cell("", "dim"),
             *_sales_cells(total, words, None),
             Cell(words.number(orders.cancelled_from_before)),
+            Cell(words.number(orders.returned)),
             Cell(_versus(total, orders.before, words)),
         )
     )
     blocks.append(Table(columns, tuple(rows), total=True))
     if total.orders:
-        blocks.append(_hours(orders.per_hour, words))
+        blocks.append(_hours(orders.per_hour, words) if len(orders.per_day) == 1 else _days(report, words))
     blocks.append(Sentence(words.say("revenue_note"), "dim"))
     return Section("orders", words.say("orders"), tuple(blocks))
 
@@ -76,6 +80,7 @@ def _order_row(row: StorefrontSales, words: Words, most: int) -> tuple[Cell, ...
         _or_nothing(row.storefront),
         *_sales_cells(row.sales, words, most),
         Cell(words.number(row.cancelled_from_before)),
+        Cell(words.number(row.returned)),
         Cell(_versus(row.sales, row.before, words)),
     )
 
@@ -119,6 +124,21 @@ def _hours(per_hour: Sequence[int], words: Words) -> Bars:
         for hour, count in enumerate(per_hour)
     )
     return Bars(words.say("per_hour"), bars)
+
+
+def _days(report: Report, words: Words) -> Bars:
+    counts = report.orders.per_day
+    most = max(counts)
+    bars = tuple(
+        Bar(
+            f"{day.day:02d}",
+            count / most,
+            words.say("hour_title", hour=words.short_day(day), count=words.number(count)),
+            words.number(count),
+        )
+        for day, count in zip(report.period.days(), counts, strict=True)
+    )
+    return Bars(words.say("per_day"), bars)
 
 
 # ---- parcels
@@ -222,3 +242,58 @@ def _due_table(caption: str, due: Sequence[Due], total: int, words: Words, tone:
         for one in due
     )
     return listed(words, ("channel", "order", "state", "waybill", "ship_by"), (), rows, caption, total)
+
+
+# ---- returns
+
+
+RETURN_EVENTS = ("opened", "received", "sellable", "damaged", "lost")
+
+
+def returns_section(report: Report, words: Words) -> Section:
+    """What came back, what the desk found, and what is still awaited."""
+    returns, total = report.returns, report.returns.total
+    if not returns.open_total and not any(getattr(total, name) for name in RETURN_EVENTS):
+        none = words.say("returns_none", in_period=words.in_period(report.period))
+        return Section("returns", words.say("returns"), (Sentence(none, "dim"),))
+    note = ""
+    if returns.ageing:
+        note = words.say("ret_ageing", days=words.number(returns.ageing_days), count=words.number(returns.ageing))
+    tone: Tone = "warn" if returns.ageing else ""
+    names = (*RETURN_EVENTS, "awaited", "ungraded")
+    columns = (Column(words.say("channel")), *(Column(words.say(f"ret_{name}"), numeric=True) for name in names))
+    rows = [_return_row(row.channel or words.say("returns_of_no_order"), row, words) for row in returns.rows]
+    rows.append(_return_row(words.say("total"), total, words))
+    blocks: list[Block] = [
+        Tiles((Tile(words.say("ret_open"), words.number(returns.open_total), note, tone),)),
+        Table(columns, tuple(rows), total=True),
+    ]
+    if returns.open:
+        cells = tuple(_open_return(one, words) for one in returns.open)
+        heads = ("ret_name", "channel", "order", "title", "ret_awaited", "ret_ungraded", "waybill", "opened")
+        caption = words.say("ret_list")
+        blocks.append(listed(words, heads, ("ret_awaited", "ret_ungraded"), cells, caption, returns.open_total))
+    blocks.append(Sentence(words.say("ret_note"), "dim"))
+    return Section("returns", words.say("returns"), tuple(blocks), tone)
+
+
+def _return_row(name: str, row: ReturnRow, words: Words) -> tuple[Cell, ...]:
+    counts = (row.opened, row.received, row.sellable, row.damaged, row.lost, row.awaited)
+    return (
+        Cell(name),
+        *(Cell(words.number(count)) for count in counts),
+        Cell(words.number(row.ungraded), "warn" if row.ungraded else ""),
+    )
+
+
+def _open_return(one: OpenReturn, words: Words) -> tuple[Cell, ...]:
+    return (
+        Cell(one.name),
+        _or_nothing(one.channel),
+        _or_nothing(one.order),
+        _or_nothing(one.title),
+        Cell(words.number(one.awaited)),
+        Cell(words.number(one.ungraded), "warn" if one.ungraded else ""),
+        _or_nothing(one.waybill),
+        Cell(words.moment(one.since)),
+    )

@@ -1,8 +1,15 @@
-"""The shape of the words for a finding, the same in every language."""
+"""The shapes of words for findings and figures, the same in every language."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
+
+
+class FigureWords(NamedTuple):
+    """Words of one figure: what it is called, and what exactly it counts."""
+
+    label: str
+    definition: str
 
 
 class FindingWords(NamedTuple):

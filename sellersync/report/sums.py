@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-from .model import Amount, ParcelRow, PushRow, Sales
+from .model import ComparedRow, ParcelRow, PushRow, ReturnRow, Sales
+from .model_money import Amount
 
 
 class Sold(Protocol):
@@ -50,6 +51,43 @@ def add_up_parcels(rows: Sequence[ParcelRow]) -> ParcelRow:
         trouble=sum(row.trouble for row in rows),
         late=sum(row.late for row in rows),
         due_today=sum(row.due_today for row in rows),
+    )
+
+
+def add_up_returns(rows: Sequence[ReturnRow]) -> ReturnRow:
+    """The sum over all channels; its channel is ""."""
+    return ReturnRow(
+        channel="",
+        opened=sum(row.opened for row in rows),
+        received=sum(row.received for row in rows),
+        sellable=sum(row.sellable for row in rows),
+        damaged=sum(row.damaged for row in rows),
+        lost=sum(row.lost for row in rows),
+        awaited=sum(row.awaited for row in rows),
+        ungraded=sum(row.ungraded for row in rows),
+    )
+
+
+def add_up_amounts(amounts: Iterable[int | None]) -> Amount:
+    """Whole rupiah, with how many of them are unknown."""
+    known, unknown, total = 0, 0, 0
+    for amount in amounts:
+        if amount is None:
+            unknown += 1
+        else:
+            known += 1
+            total += amount
+    return Amount(None if unknown and not known else total, unknown)
+
+
+def add_up_compared(rows: Sequence[ComparedRow]) -> ComparedRow:
+    """The sum over all channels; its channel is ""."""
+    return ComparedRow(
+        channel="",
+        compared=sum(row.compared for row in rows),
+        not_comparable=sum(row.not_comparable for row in rows),
+        found=sum(row.found for row in rows),
+        open=sum(row.open for row in rows),
     )
 
 

@@ -11,9 +11,14 @@ from zoneinfo import ZoneInfo
 from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_currency, format_decimal
 
+from sellersync.domain.oversell import Cause
+
 from . import words_en, words_id
-from .model import Amount, Language, Need, NeedGroup
+from .model import Language, Need, NeedGroup
+from .model_money import Amount
+from .oversell_words import CAUSES
 from .page import Shown
+from .period import Period
 
 _LANGUAGES: dict[Language, ModuleType] = {"id": words_id, "en": words_en}
 NOTHING = "–"
@@ -82,6 +87,53 @@ class Words:
         """Sab 14 Nov."""
         return Shown(format_date(day, "EEE d MMM", locale=self._locale), day, "day")
 
+    def period(self, period: Period) -> str:
+        """What a report is about, as its heading."""
+        if period.kind == "month":
+            return str(format_date(period.first, "MMMM y", locale=self._locale))
+        if period.kind == "week":
+            first, last = (format_date(day, "d MMM", locale=self._locale) for day in (period.first, period.last))
+            return self.say("week_of", week=period.week, year=period.name[:4], first=first, last=last)
+        return self.day(period.first)
+
+    def short_period(self, period: Period) -> str:
+        """The same as the heading of a column."""
+        if period.kind == "week":
+            return self.say("week_short", week=period.week)
+        return self.short_day(period.first) if period.kind == "day" else self.period(period)
+
+    def in_period(self, period: Period) -> str:
+        """On that day, in that week, in that month."""
+        return self.say(f"in_{period.kind}")
+
+    def share(self, basis_points: int | None) -> str:
+        """A share of a hundred with one digit behind the comma."""
+        return self.say("unknown") if basis_points is None else f"{self.decimal(basis_points / 100)}%"
+
+    def figure(self, name: str) -> str:
+        """What a figure is called on the page: section, channel or SKU, measure."""
+        section, _, rest = name.partition(".")
+        scope, _, measure = rest.rpartition(".")
+        scope = scope.removeprefix("sku.")
+        words = self._own.FIGURES.get(f"{section}.{measure}")
+        label = words.label if words else measure
+        return " · ".join(filter(None, (self._own.SECTIONS.get(section, section), scope.replace(".", " / "), label)))
+
+    def definition(self, meaning: str) -> str:
+        """What a figure counts, by section and measure."""
+        words = self._own.FIGURES.get(meaning)
+        return str(words.definition) if words else ""
+
+    def valued(self, unit: str, value: int | None) -> str:
+        """A figure's value by its unit."""
+        if value is None:
+            return self.say("unknown")
+        if unit == "rupiah":
+            return self.rupiah(value)
+        if unit == "ms":
+            return self.milliseconds(value)
+        return self.share(value) if unit == "bp" else self.number(value)
+
     def moment(self, instant: datetime) -> str:
         """The clock alone on the day of the report's making, with the date on other days."""
         local = instant.astimezone(self.zone)
@@ -147,6 +199,14 @@ class Words:
         known = self._own.FINDINGS.get(need.kind)
         template = known.item if known else "{channel}: {subject}"
         return template.format_map(self._values(need))
+
+    def difference(self, cause: str) -> str:
+        """The class of a difference in words."""
+        return str(self._own.DIFFERENCES.get(cause, NOTHING))
+
+    def oversell_cause(self, cause: Cause) -> str:
+        """Why a unit could be sold twice, in a word or two."""
+        return CAUSES[self.language][cause].name
 
     def _values(self, need: Need) -> Mapping[str, Any]:
         values = _Values(

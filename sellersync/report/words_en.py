@@ -12,8 +12,8 @@ LOCALE = "en_ID"
 LABELS: dict[str, str] = {
     **_OF_SECTIONS,
     "report": "Daily report",
-    "as_of": "The day from midnight to midnight {zone}; stock, parcels and what needs you as of {now}.",
-    "as_of_running": "The day so far, from midnight {zone} until {now}; it is not over yet.",
+    "as_of": "Counted from midnight to midnight {zone}; stock, parcels and what needs you as of {now}.",
+    "as_of_running": "Not over yet: counted from midnight {zone} until {now}.",
     "nothing_needed": "Nothing needs you.",
     "needed": "{count} things need you",
     "needed_one": "1 thing needs you",
@@ -33,7 +33,7 @@ LABELS: dict[str, str] = {
     "needs": "Needs you",
     "since": "since {when} ({ago})",
     "deadline": "by {when} ({left})",
-    "opened_closed": "Findings of this day: {opened} new, {closed} settled.",
+    "opened_closed": "Findings {in_period}: {opened} new, {closed} settled.",
     "unknown_kind_title": "Something this version has no words for",
     "run": "Command:",
     "proof_title": "The ledger fails its own check",
@@ -57,10 +57,10 @@ LABELS: dict[str, str] = {
     "courier_suffix": "courier",
     "exposure_tile": "A sale is known everywhere after",
     "exposure_note": "half of them (p50); 95 of 100 after {p95}",
-    "exposure_none": "No sale of this day had to be told to another channel.",
+    "exposure_none": "No sale {in_period} had to be told to another channel.",
     "exposure_steps": "Where the time goes (p50): placed until seen {heard}, seen until in the ledger {posted}, until the other channel "
     "accepted {accepted}. The other channel's number did not have to change: {not_needed} times.",
-    "blind_all": "{channel}: no order of this day was read. Its figures are missing.",
+    "blind_all": "{channel}: no order {in_period} was read. Its figures are missing.",
     "blind_since": "{channel}: orders were last read {when}. Its later orders are missing from the figures.",
     # orders
     "orders": "Orders",
@@ -78,7 +78,7 @@ LABELS: dict[str, str] = {
     "unknown_count": "besides {count} of unknown price",
     "revenue_note": "Price of the goods without shipping; cancelled and unpaid orders are left out. "
     "Unknown: orders without a complete price.",
-    "no_orders": "No orders were placed on this day.",
+    "no_orders": "No orders were placed {in_period}.",
     "per_hour": "Orders placed per hour",
     "hour_title": "{hour}: {count}",
     "incomplete": "incomplete",
@@ -144,7 +144,7 @@ LABELS: dict[str, str] = {
     "hand_count": "counts: {documents}, difference +{units_in} / -{units_out}",
     "hand_adjustment": "adjustments: {documents}, +{units_in} / -{units_out}",
     "hand_other": "{kind}: {documents}, +{units_in} / -{units_out}",
-    "hand_work": "Entered by people on this day: {list}.",
+    "hand_work": "Entered by people {in_period}: {list}.",
     # pushes
     "pushes": "Levels sent to the channels",
     "sent": "Sent",
@@ -175,7 +175,7 @@ LABELS: dict[str, str] = {
     "alert_footer": "Sent by sellersync. What is told, to whom and when stands in [alerts] and [notify] of the configuration.",
     "late_report": "This report is late: it was due {due} and was made {made}.",
     "test_message": "A test: messages of sellersync arrive here.",
-    "footer": "Made by sellersync from the ledger alone. Details of a figure: sellersync orders show, stock history, ledger verify.",
+    "footer": "Made by sellersync from the ledger alone. Where each figure comes from: sellersync report explain.",
 }
 
 FINDINGS: dict[str, FindingWords] = {

@@ -14,57 +14,68 @@ from sqlmodel import Session
 
 
 @dataclass(frozen=True, slots=True)
-class ParcelCounts:
-    """Parcels of one selling channel: what happened in the window, and how they stand now."""
+class ParcelEvent:
+    """Something that happened to a parcel. `what`: booked | picked_up | delivered; `late`: picked up after its deadline."""
 
+    what: str
+    parcel_id: int
     channel_id: int
-    booked: int
-    handed_over: int
-    handed_over_late: int
-    delivered: int
-    waiting_waybill: int
-    trouble: int
-    """Stopped, coming back, lost or unreadable."""
+    order: str
+    number: str
+    waybill: str
+    at_ms: int
+    late: bool
 
 
-def parcel_counts(session: Session, *, since_ms: int, until_ms: int) -> list[ParcelCounts]:
-    """Per selling channel. A parcel that was first seen booked or delivered during the channel's first walk was so before: it is not
-    counted as an event of that day."""
-    rows = session.execute(_PARCEL_COUNTS, {"a": since_ms, "b": until_ms})
-    return [
-        ParcelCounts(
-            row.channel_id,
-            int(row.booked),
-            int(row.handed_over),
-            int(row.handed_over_late),
-            int(row.delivered),
-            int(row.waiting_waybill),
-            int(row.trouble),
-        )
-        for row in rows
-    ]
+def parcel_events(session: Session, *, since_ms: int, until_ms: int) -> list[ParcelEvent]:
+    """What happened to parcels in a window. A parcel that was first seen booked or delivered during its channel's first walk was so
+    before: that is no event of that day."""
+    rows = session.execute(_PARCEL_EVENTS, {"a": since_ms, "b": until_ms})
+    return [ParcelEvent(row[0], row[1], row[2], row[3], row[4], row[5], row[6], bool(row[7])) for row in rows]
 
 
-_OLD = "(parcel.created_ms = {event} AND parcel.created_ms <= COALESCE(channel.first_walk_done_ms, parcel.created_ms))"
-_PARCEL_COUNTS = text(
-    "SELECT parcel.channel_id, "
-    "SUM(CASE WHEN parcel.booked_ms >= :a AND parcel.booked_ms < :b AND NOT "
-    + _OLD.format(event="parcel.booked_ms")
-    + " THEN 1 ELSE 0 END) AS booked, "
-    "SUM(CASE WHEN parcel.picked_up_ms >= :a AND parcel.picked_up_ms < :b AND NOT "
-    + _OLD.format(event="parcel.picked_up_ms")
-    + " THEN 1 ELSE 0 END) AS handed_over, "
-    "SUM(CASE WHEN parcel.picked_up_ms >= :a AND parcel.picked_up_ms < :b AND NOT "
-    + _OLD.format(event="parcel.picked_up_ms")
-    + " AND parcel.picked_up_ms > COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) THEN 1 ELSE 0 END) AS handed_over_late, "
-    "SUM(CASE WHEN parcel.delivered_ms >= :a AND parcel.delivered_ms < :b AND NOT "
-    + _OLD.format(event="parcel.delivered_ms")
-    + " THEN 1 ELSE 0 END) AS delivered, "
-    "SUM(CASE WHEN parcel.state = 'booked' AND parcel.waybill = '' AND parcel.pickup_code = '' THEN 1 ELSE 0 END) AS waiting_waybill, "
-    "SUM(CASE WHEN parcel.state IN ('problem', 'pickup_retry', 'returning', 'unknown') THEN 1 ELSE 0 END) AS trouble "
-    "FROM parcel JOIN channel ON channel.id = parcel.channel_id JOIN sales_order ON sales_order.id = parcel.order_id "
-    "GROUP BY parcel.channel_id ORDER BY parcel.channel_id"
+def _event(what: str) -> str:
+    moment = f"parcel.{what}_ms"
+    return (
+        f"SELECT '{what}' AS what, parcel.id AS parcel_id, parcel.channel_id, sales_order.remote_id, sales_order.number, parcel.waybill, "
+        f"{moment} AS at_ms, CASE WHEN {moment} > COALESCE(parcel.ship_by_ms, sales_order.ship_by_ms) THEN 1 ELSE 0 END AS late "
+        "FROM parcel JOIN channel ON channel.id = parcel.channel_id JOIN sales_order ON sales_order.id = parcel.order_id "
+        f"WHERE {moment} >= :a AND {moment} < :b AND NOT (parcel.created_ms = {moment} "
+        "AND parcel.created_ms <= COALESCE(channel.first_walk_done_ms, parcel.created_ms))"
+    )
+
+
+_PARCEL_EVENTS = text(
+    " UNION ALL ".join(_event(what) for what in ("booked", "picked_up", "delivered")) + " ORDER BY at_ms, parcel_id, what"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StandingParcel:
+    """A parcel as it stands now. `what`: waiting_waybill | trouble (stopped, coming back or unreadable)."""
+
+    what: str
+    parcel_id: int
+    channel_id: int
+    order: str
+    number: str
+    waybill: str
+    since_ms: int
+
+
+def standing_parcels(session: Session) -> list[StandingParcel]:
+    """Parcels that wait for a waybill, and those in trouble."""
+    rows = session.execute(
+        text(
+            "SELECT CASE WHEN parcel.state = 'booked' THEN 'waiting_waybill' ELSE 'trouble' END AS what, parcel.id, parcel.channel_id, "
+            "sales_order.remote_id, sales_order.number, parcel.waybill, "
+            "COALESCE(parcel.state_since_ms, parcel.booked_ms, parcel.created_ms) AS since_ms FROM parcel "
+            "JOIN sales_order ON sales_order.id = parcel.order_id "
+            "WHERE (parcel.state = 'booked' AND parcel.waybill = '' AND parcel.pickup_code = '') "
+            "OR parcel.state IN ('problem', 'pickup_retry', 'returning', 'unknown') ORDER BY parcel.id"
+        )
+    )
+    return [StandingParcel(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +211,35 @@ class HandWork:
     documents: int
     units_in: int
     units_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """A movement of `units` that a person's document put on the shelf (or, negative, took off it)."""
+
+    document_id: int
+    kind: str
+    code: str
+    units: int
+    at_ms: int
+    who: str
+    reason: str
+
+
+def entered(session: Session, *, since_ms: int, until_ms: int) -> list[Entered]:
+    """What people's documents of a window did to the shelf, movement by movement; a document that moved nothing has one of 0 units."""
+    rows = session.execute(
+        text(
+            "SELECT document.id, document.kind, COALESCE(sku.code, '') AS code, COALESCE(CASE WHEN movement.destination = 'available' "
+            "THEN movement.quantity WHEN movement.source = 'available' THEN -movement.quantity ELSE 0 END, 0) AS units, "
+            "document.created_ms, document.who, COALESCE(movement.reason, document.note) AS reason FROM document "
+            "LEFT JOIN movement ON movement.cause_kind = 'document' AND movement.cause_id = document.id "
+            "LEFT JOIN sku ON sku.id = movement.sku_id WHERE document.created_ms >= :a AND document.created_ms < :b "
+            "ORDER BY document.id, movement.id"
+        ),
+        {"a": since_ms, "b": until_ms},
+    )
+    return [Entered(row[0], row[1], row[2], int(row[3]), *row[4:]) for row in rows]
 
 
 def hand_work(session: Session, *, since_ms: int, until_ms: int) -> list[HandWork]:

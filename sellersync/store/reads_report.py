@@ -116,6 +116,31 @@ def _first_findings(session: Session, per_kind_max: int) -> dict[str, list[Findi
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ToldFinding:
+    """A finding that somebody is told of; `closed_ms` is `None` while it is open."""
+
+    fact: FindingFact
+    closed_ms: int | None
+
+
+def told_findings(session: Session, ids: Iterable[int]) -> list[ToldFinding]:
+    """Findings by id, in that of their opening, named as people know them."""
+    rows = session.execute(
+        text(
+            "SELECT finding.*, COALESCE(channel.slug, '') AS slug FROM finding LEFT JOIN channel ON channel.id = finding.channel_id "
+            f"WHERE finding.id IN ({in_list(ids)}) ORDER BY finding.since_ms, finding.id"
+        )
+    ).all()
+    found = []
+    for row in rows:
+        details = json.loads(row.details)
+        slug, more = _named(session, row.kind, row.subject, details)
+        fact = FindingFact(row.kind, row.slug or slug, row.subject, {**details, **more}, row.since_ms, row.deadline_ms)
+        found.append(ToldFinding(fact, row.closed_ms))
+    return found
+
+
 _OWN_ORDER = re.compile(r"order (\d+) line \d+")
 
 
@@ -161,16 +186,54 @@ def _parcel_names(session: Session, parcel_id: int) -> Any:
     ).first()
 
 
-def findings_between(session: Session, *, since_ms: int, until_ms: int) -> tuple[int, int]:
-    """(how many findings were opened, how many were closed) in a window."""
-    row = session.execute(
+@dataclass(frozen=True, slots=True)
+class FindingEvent:
+    """A finding that was opened or closed at a moment."""
+
+    id: int
+    kind: str
+    channel: str
+    subject: str
+    at_ms: int
+
+
+def findings_opened(session: Session, *, since_ms: int, until_ms: int) -> list[FindingEvent]:
+    """Findings opened in a window, the oldest first."""
+    return _finding_events(session, "since_ms", since_ms, until_ms)
+
+
+def findings_closed(session: Session, *, since_ms: int, until_ms: int) -> list[FindingEvent]:
+    """Findings closed in a window, the oldest first."""
+    return _finding_events(session, "closed_ms", since_ms, until_ms)
+
+
+def _finding_events(session: Session, moment: str, since_ms: int, until_ms: int) -> list[FindingEvent]:
+    rows = session.execute(
         text(
-            "SELECT SUM(CASE WHEN since_ms >= :a AND since_ms < :b THEN 1 ELSE 0 END) AS opened, "
-            "SUM(CASE WHEN closed_ms >= :a AND closed_ms < :b THEN 1 ELSE 0 END) AS closed FROM finding"
+            f"SELECT finding.id, finding.kind, COALESCE(channel.slug, '') AS slug, finding.subject, finding.{moment} FROM finding "
+            f"LEFT JOIN channel ON channel.id = finding.channel_id WHERE finding.{moment} >= :a AND finding.{moment} < :b "
+            f"ORDER BY finding.{moment}, finding.id"
         ),
         {"a": since_ms, "b": until_ms},
-    ).one()
-    return int(row.opened or 0), int(row.closed or 0)
+    )
+    return [FindingEvent(*row) for row in rows]
+
+
+def requests_used(session: Session, days: Sequence[str]) -> dict[int, int]:
+    """Channel id -> calls sent on these quota days (UTC, ISO dates); a channel of which none were counted is not in it."""
+    found: dict[int, int] = {}
+    for chunk in (days[start : start + CHUNK_IDS_MAX] for start in range(0, len(days), CHUNK_IDS_MAX)):
+        names = {f"d{number}": day for number, day in enumerate(chunk)}
+        rows = session.execute(
+            text(
+                f"SELECT channel_id, SUM(sent) AS sent FROM request_count WHERE day IN ({', '.join(f':{name}' for name in names)}) "
+                "GROUP BY channel_id ORDER BY channel_id"
+            ),
+            names,
+        )
+        for row in rows:
+            found[row.channel_id] = found.get(row.channel_id, 0) + int(row.sent)
+    return found
 
 
 # --------------------------------------------------------------------------------------------------------------------------- orders
@@ -179,13 +242,16 @@ def findings_between(session: Session, *, since_ms: int, until_ms: int) -> tuple
 @dataclass(frozen=True, slots=True)
 class OrderFact:
     """An order by when it was placed. `units` are those not cancelled; `goods` is their price without shipping, `None` when a price
-    is unknown."""
+    is unknown. `changed_ms`: when the ledger last recorded a newer version of it."""
 
     id: int
     channel_id: int
+    order: str
+    number: str
     storefront: str
     state: str
     placed_ms: int
+    changed_ms: int
     units: int
     goods: int | None
 
@@ -194,7 +260,7 @@ def orders_placed(session: Session, *, since_ms: int, until_ms: int) -> list[Ord
     """Orders placed in a window, by the provider's time, as the ledger holds them now."""
     rows = session.execute(
         text(
-            "SELECT id, channel_id, storefront, state, created_ms, goods_total FROM sales_order "
+            "SELECT id, channel_id, remote_id, number, storefront, state, created_ms, changed_ms, goods_total FROM sales_order "
             "WHERE created_ms >= :a AND created_ms < :b ORDER BY created_ms, id"
         ),
         {"a": since_ms, "b": until_ms},
@@ -203,7 +269,11 @@ def orders_placed(session: Session, *, since_ms: int, until_ms: int) -> list[Ord
     facts = []
     for row in rows:
         units, goods = _goods(lines.get(row.id, []), row.goods_total)
-        facts.append(OrderFact(row.id, row.channel_id, row.storefront, row.state, row.created_ms, units, goods))
+        facts.append(
+            OrderFact(
+                row.id, row.channel_id, row.remote_id, row.number, row.storefront, row.state, row.created_ms, row.changed_ms, units, goods
+            )
+        )  # fmt: skip
     return facts
 
 
@@ -232,16 +302,30 @@ def _goods(lines: Sequence[tuple[int | None, str]], goods_total: int | None) -> 
     return kept, goods
 
 
-def cancelled_from_before(session: Session, *, since_ms: int, until_ms: int) -> dict[tuple[int, str], int]:
-    """(channel id, storefront) -> orders cancelled in a window that had been placed before it."""
+@dataclass(frozen=True, slots=True)
+class LateCancellation:
+    """An order that was cancelled after the day of its placing."""
+
+    id: int
+    channel_id: int
+    order: str
+    number: str
+    storefront: str
+    cancelled_ms: int
+    changed_ms: int
+
+
+def cancelled_from_before(session: Session, *, since_ms: int, until_ms: int) -> list[LateCancellation]:
+    """Orders cancelled in a window that had been placed before it."""
     rows = session.execute(
         text(
-            "SELECT channel_id, storefront, COUNT(*) AS orders FROM sales_order WHERE state = 'cancelled' AND created_ms < :a "
-            "AND COALESCE(cancelled_ms, updated_ms) >= :a AND COALESCE(cancelled_ms, updated_ms) < :b GROUP BY channel_id, storefront"
+            "SELECT id, channel_id, remote_id, number, storefront, COALESCE(cancelled_ms, updated_ms) AS at_ms, changed_ms "
+            "FROM sales_order WHERE state = 'cancelled' AND created_ms < :a "
+            "AND COALESCE(cancelled_ms, updated_ms) >= :a AND COALESCE(cancelled_ms, updated_ms) < :b ORDER BY at_ms, id"
         ),
         {"a": since_ms, "b": until_ms},
     )
-    return {(row.channel_id, row.storefront): int(row.orders) for row in rows}
+    return [LateCancellation(*row) for row in rows]
 
 
 # --------------------------------------------------------------------------------------------------------------- pushes and the proof
@@ -260,6 +344,31 @@ def push_outcomes(session: Session, *, since_ms: int, until_ms: int) -> dict[int
     for row in rows:
         found.setdefault(row.channel_id, {})[row.outcome] = int(row.levels)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class PushLine:
+    """A level sent to a channel and what became of it."""
+
+    id: int
+    channel_id: int
+    target: str
+    level: int
+    outcome: str
+    sent_ms: int
+    answered_ms: int | None
+
+
+def pushes_sent(session: Session, *, since_ms: int, until_ms: int) -> list[PushLine]:
+    """Levels sent in a window, one by one."""
+    rows = session.execute(
+        text(
+            "SELECT push.id, target.channel_id, target.remote_key, push.level, push.outcome, push.sent_ms, push.answered_ms FROM push "
+            "JOIN target ON target.id = push.target_id WHERE push.sent_ms >= :a AND push.sent_ms < :b ORDER BY push.id"
+        ),
+        {"a": since_ms, "b": until_ms},
+    )
+    return [PushLine(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,10 +81,9 @@ def last_verified(session: Session) -> Verified | None:
     return Verified(*json.loads(kept)) if kept else None
 
 
-def note_verified(session: Session, check: LedgerCheck, *, now_ms: int) -> None:
-    """Keep how far the chain was found whole; a check that found problems changes nothing."""
-    if not check.problems and check.head is not None:
-        set_meta(session, _VERIFIED, json.dumps([*check.head, now_ms]))
+def note_verified(session: Session, head: tuple[int, str], *, now_ms: int) -> None:
+    """Keep how far the chain was found whole: the `head` of a check that found no problem."""
+    set_meta(session, _VERIFIED, json.dumps([*head, now_ms]))
 
 
 def verify(session: Session, *, after: Verified | None = None) -> LedgerCheck:

@@ -17,7 +17,9 @@ from sellersync.domain.listings import PushOutcome
 from sellersync.domain.orders import OrderState
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.report import Report, build
-from sellersync.report.model import Amount, Sales
+from sellersync.report.model import Sales
+from sellersync.report.model_money import Amount
+from sellersync.report.period import of_day
 from sellersync.store import stock
 from sellersync.store.ledger import Session
 
@@ -78,7 +80,7 @@ def test_storefronts_and_the_same_weekday_before(books: Books) -> None:
         ("web", "", 0, None),
     ]
     assert orders.before is None, "a sum with an unknown part is unknown"
-    assert orders.before_day == date(2026, 11, 13)
+    assert orders.before_period == of_day(date(2026, 11, 13))
 
 
 def test_a_late_cancellation_is_shown_on_its_own_day(books: Books) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from sellersync.domain.times import to_epoch_ms
 from sellersync.report import Language, Report, build, render_html, render_json, render_terminal
-from sellersync.report.build import clean
+from sellersync.report.reading import clean
 from sellersync.report.commands import SETTLED
 from sellersync.store import work
 from sellersync.store.findings import close_finding, raise_finding
@@ -42,7 +42,7 @@ def day(books: Books) -> Books:
 GOLDEN_ID = [
     "Laporan harian · Toko Kopi",
     "Jumat, 20 November 2026",
-    "Hari dihitung dari tengah malam sampai tengah malam WIB; stok, paket, dan yang perlu tindakan Anda per 21 Nov 2026 07.00 WIB.",
+    "Dihitung dari tengah malam sampai tengah malam WIB; stok, paket, dan yang perlu tindakan Anda per 21 Nov 2026 07.00 WIB.",
     "2 hal perlu tindakan Anda",
     "Perlu tindakan Anda",
     "1 × Pembeli minta batal",
@@ -68,7 +68,7 @@ GOLDEN_ID = [
 GOLDEN_EN = [
     "Daily report · Toko Kopi",
     "Friday, 20 November 2026",
-    "The day from midnight to midnight WIB; stock, parcels and what needs you as of 21 Nov 2026 07.00 WIB.",
+    "Counted from midnight to midnight WIB; stock, parcels and what needs you as of 21 Nov 2026 07.00 WIB.",
     "2 things need you",
     "Needs you",
     "1 × Buyers ask to cancel",
@@ -83,7 +83,7 @@ GOLDEN_EN = [
     "  • KOPI-250: short by 2",
     "    since 20 Nov 09.30 (21 h 30 min ago)",
     "    $ sellersync stock count KOPI-250 QTY",
-    "Findings of this day: 2 new, 0 settled.",
+    "Findings on this day: 2 new, 0 settled.",
     "Channel health",
 ]
 
@@ -114,12 +114,12 @@ def test_orders_in_both_languages(day: Books) -> None:
         ["Unit: 3"],
         ["Batal: 0"],
     ]
-    assert ["shopee", "–", "1", "2", "Rp96.000", "0", "0", "0", "1 (0%)"] in indonesian
-    assert ["web", "–", "2", "1", "tidak diketahui", "0", "1", "0", "0 (–)"] in indonesian
-    assert ["Jumlah", "3", "3", "Rp96.000 + 1 tidak diketahui", "0", "1", "0", "1 (+200%)"] in indonesian
+    assert ["shopee", "–", "1", "2", "Rp96.000", "0", "0", "0", "0", "1 (0%)"] in indonesian
+    assert ["web", "–", "2", "1", "tidak diketahui", "0", "1", "0", "0", "0 (–)"] in indonesian
+    assert ["Jumlah", "3", "3", "Rp96.000 + 1 tidak diketahui", "0", "1", "0", "0", "1 (+200%)"] in indonesian
     english = section(on_terminal(report_of(day, "en"), width=170), "Orders")
-    assert ["web", "–", "2", "1", "unknown", "0", "1", "0", "0 (–)"] in english
-    assert ["Total", "3", "3", "Rp96.000 + 1 unknown", "0", "1", "0", "1 (+200%)"] in english
+    assert ["web", "–", "2", "1", "unknown", "0", "1", "0", "0", "0 (–)"] in english
+    assert ["Total", "3", "3", "Rp96.000 + 1 unknown", "0", "1", "0", "0", "1 (+200%)"] in english
 
 
 def test_stock_and_parcels_on_the_page(day: Books) -> None:

@@ -17,7 +17,8 @@ from sellersync.domain.differences import Difference
 from sellersync.domain.errors import RejectClass
 from sellersync.domain.returns import ReturnState
 from sellersync.report import commands, words_en, words_id
-from sellersync.report.model import Amount, Need, NeedGroup
+from sellersync.report.model import Need, NeedGroup
+from sellersync.report.model_money import Amount
 from sellersync.report.words import Words
 
 from .bookkeeping import JAKARTA, wib
@@ -98,7 +99,7 @@ def placeholders(template: str) -> set[str]:
 
 
 def test_both_languages_say_the_same_things() -> None:
-    for table in ("LABELS", "FINDINGS", "REJECTS", "DIFFERENCES", "RETURN_STATES"):
+    for table in ("LABELS", "FINDINGS", "FIGURES", "SECTIONS", "REJECTS", "DIFFERENCES", "RETURN_STATES"):
         indonesian, english = getattr(words_id, table), getattr(words_en, table)
         assert list(indonesian) == list(english), table
         for key, said in indonesian.items():
@@ -125,6 +126,9 @@ def test_no_label_is_dead() -> None:
     built |= {f"state_{state}" for state in ("ok", "trouble", "needs_authorisation")}
     built |= {f"hand_{kind}" for kind in ("receipt", "count", "adjustment")}
     built |= {f"{own}_{part}" for own in ("proof",) for part in ("title", "effect", "todo")}
+    built |= {f"in_{kind}" for kind in ("day", "week", "month")}
+    built |= {f"ret_{name}" for name in ("opened", "received", "sellable", "damaged", "lost")}
+    built |= {f"class_{name}" for name in (*"abcxyz", "unknown")}
     dead = [key for key in words_en.LABELS if key not in built and f'"{key}"' not in source.replace("'", '"')]
     assert dead == []
 
