@@ -14,10 +14,13 @@ from html import escape
 
 from .layout import lay_out
 from .model import Report
-from .page import Bars, Block, Cell, NeedBlock, NeedItem, Page, Section, Table, Tiles, Tone
+from .page import Bars, Block, Cell, Column, NeedBlock, NeedItem, Page, Section, Table, Tiles, Tone
 from .words import Words
 
 WIDTH_PX = 680
+HTML_BYTES_MAX = 90_000
+"""Of all sections. Gmail shows a mail's first 102 kB (seen by many senders, nowhere promised); what is left out stands in the file that
+goes along."""
 CHART_PX = 72
 LATE_AFTER = timedelta(minutes=15)
 BRIEF_NEEDS_MAX = 6
@@ -98,17 +101,15 @@ def _text_need(need: NeedBlock) -> list[str]:
     lines = [f"! {need.title} ({need.count})"] if need.count else [f"! {need.title}"]
     lines += [part for part in (need.effect, need.todo) if part]
     for item in need.items:
-        lines.append(f"- {_line(item)}")
-        if item.command:
-            lines.append(f"    {item.command}")
+        lines.append(f"- {item.text}")
+        lines += [f"    {part}" for part in (_times(item), item.command) if part]
     if need.more or need.more_command:
         lines += [need.more, f"    {need.more_command}"]
     return lines
 
 
-def _line(item: NeedItem) -> str:
-    times = ", ".join(part for part in (item.when, item.due) if part)
-    return f"{item.text} ({times})" if times else item.text
+def _times(item: NeedItem) -> str:
+    return "; ".join(part for part in (item.when, item.due) if part)
 
 
 def brief(page: Page, *, note: str = "") -> str:
@@ -118,7 +119,7 @@ def brief(page: Page, *, note: str = "") -> str:
     for need in needs[:BRIEF_NEEDS_MAX]:
         lines += ["", f"▪ {need.title} ({need.count})" if need.count else f"▪ {need.title}"]
         for item in need.items[:BRIEF_ITEMS_MAX]:
-            lines += [f"– {_line(item)}", *([f"  {item.command}"] if item.command else [])]
+            lines += [f"– {item.text}", *(f"   {part}" for part in (item.due or item.when, item.command) if part)]
         if len(need.items) > BRIEF_ITEMS_MAX or need.more:
             lines.append("– …")
     if len(needs) > BRIEF_NEEDS_MAX:
@@ -149,7 +150,7 @@ def as_html(page: Page, *, note: str = "") -> str:
         _p(note, f"color:{TONES['warn']};font-weight:600;margin-top:8px") if note else "",
         _p(page.scope, f"color:{SOFT};font-size:13px;margin-top:4px"),
         f'<p style="margin:12px 0 0;{verdict}">{_e(page.verdict)}</p>',
-        *(_section(section) for section in page.sections),
+        *_sections(page),
         _p(page.footer, f"color:{SOFT};font-size:12px;margin-top:24px;border-top:1px solid {LINE};padding-top:10px"),
     ]
     body = "\n".join(part for part in parts if part)
@@ -160,6 +161,20 @@ def as_html(page: Page, *, note: str = "") -> str:
         f'<body style="margin:0;padding:12px;background:#ffffff;color:{INK};{FONT};font-size:15px;line-height:1.45">\n'
         f'<div style="max-width:{WIDTH_PX}px;margin:0 auto">\n{body}\n</div></body></html>\n'
     )
+
+
+def _sections(page: Page) -> list[str]:
+    """As many sections as a mail program shows; the rest is named."""
+    drawn: list[str] = []
+    left_bytes = HTML_BYTES_MAX
+    for number, section in enumerate(page.sections):
+        html = _section(section)
+        left_bytes -= len(html.encode())
+        if left_bytes < 0:
+            titles = ", ".join(section.title for section in page.sections[number:])
+            return [*drawn, _p(f"… {titles}", f"color:{TONES['warn']};margin-top:26px;font-weight:600")]
+        drawn.append(html)
+    return drawn
 
 
 def _section(section: Section) -> str:
@@ -196,28 +211,37 @@ def _tiles(tiles: Tiles) -> str:
 
 
 def _table(table: Table) -> str:
-    cell = f"padding:5px 8px 5px 0;border-bottom:1px solid {LINE};text-align:"
+    """Attributes say what they can: a style on every cell would make the mail longer than mail programs show."""
     heads = "".join(
-        f'<th scope="col" style="{cell}{_side(column.numeric)};vertical-align:bottom;color:{SOFT};font-size:12px;'
-        f'font-weight:600">{_e(column.label)}</th>'
+        f'<th scope="col" align="{_side(column.numeric)}" valign="bottom">{_e(column.label)}</th>'
         for column in table.columns
     )
-    rows = []
+    rows = [f'<tr style="color:{SOFT};font-size:12px">{heads}</tr>']
     for number, row in enumerate(table.rows, start=1):
-        weight = ";font-weight:700" if table.total and number == len(table.rows) else ""
+        last = table.total and number == len(table.rows)
+        shade = f' bgcolor="{PANEL}"' if number % 2 else ""
+        weight = ' style="font-weight:700"' if last else ""
         cells = "".join(
-            f'<td style="{cell}{_side(column.numeric)};vertical-align:top;color:{TONES[one.tone]}{weight}">{_cell(one)}</td>'
+            f"<td{_align(column)}{_color(one)}>{_cell(one)}</td>"
             for column, one in zip(table.columns, row, strict=True)
         )
-        rows.append(f"<tr>{cells}</tr>")
+        rows.append(f'<tr valign="top"{shade}{weight}>{cells}</tr>')
     caption = _p(table.caption, "font-weight:600;margin-top:12px") if table.caption else ""
     more = _p(table.more, f"color:{SOFT};font-size:13px;margin-top:4px") if table.more else ""
     body = "\n".join(rows)
     drawn = (
-        f'<table cellpadding="0" cellspacing="0" style="border-collapse:collapse;width:100%;margin-top:6px;'
-        f'font-size:13px"><thead><tr>{heads}</tr></thead>\n<tbody>{body}</tbody></table>'
+        f'<table cellpadding="5" cellspacing="0" style="border-collapse:collapse;width:100%;margin-top:6px;font-size:13px;'
+        f'border-bottom:1px solid {LINE}">{body}</table>'
     )
     return "\n".join(part for part in (caption, f'<div style="overflow-x:auto">{drawn}</div>', more) if part)
+
+
+def _align(column: Column) -> str:
+    return ' align="right"' if column.numeric else ""
+
+
+def _color(cell: Cell) -> str:
+    return f' style="color:{TONES[cell.tone]}"' if cell.tone else ""
 
 
 def _cell(cell: Cell) -> str:
@@ -225,7 +249,7 @@ def _cell(cell: Cell) -> str:
         return _e(cell.text)
     width = max(round(min(cell.share, 1.0) * 100), 1 if cell.share > 0 else 0)
     bar = (
-        f'<div style="background:{LINE};height:5px;min-width:60px"><div style="background:{BAR};height:5px;'
+        f'<div style="background:{LINE};height:5px;min-width:60px"><div style="margin:0 auto 0 0;background:{BAR};height:5px;'
         f'width:{width}%"></div></div>'
     )
     return f"{_e(cell.text)}{bar}"
