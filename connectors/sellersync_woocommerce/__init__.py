@@ -38,6 +38,7 @@ from sellersync.domain.orders import Order
 
 from . import mapping, mapping_stock
 from .api import BATCH_ROWS_MAX, INCLUDE_IDS_MAX, PAGE_SIZE_MAX, Api, Walk
+from .key_page import GrantedKeys
 from .settings import WooCommerceSettings
 
 __all__ = ["WooCommerce"]
@@ -55,6 +56,7 @@ class WooCommerce(Channel):
     provider: ClassVar[str] = "woocommerce"
     title: ClassVar[str] = "WooCommerce"
     Settings: ClassVar[type[ConnectorSettings]] = WooCommerceSettings
+    key_page = GrantedKeys()
     capabilities = ChannelCapabilities(
         streams=frozenset({Stream.ORDERS, Stream.TRASH}),
         own_site=True,
@@ -69,7 +71,6 @@ class WooCommerce(Channel):
         verified="simulator, and replies recorded from WooCommerce 10.0.2 on WordPress 6.8.8",
         unsupported={
             "webhooks": "never retried and out of order; walks are complete without them",
-            "wc-auth consent": "needs a public https address of our own; keys are pasted instead",
             "settlements": "its REST API tells no payouts: each payment service pays out and tells it itself",
             "stock deltas": "inventory_delta is undocumented and not safe to repeat",
             "tracking plugins": "the waybill goes into order meta and a note to the customer",

@@ -20,6 +20,7 @@ import httpx
 from sellersync.sandbox.kit import Event, MarketplaceSimulator, Product, SoldOut
 
 from .sandbox_auth import Doorman, Key, json_refusal
+from .sandbox_grant import Grants
 from .sandbox_rest import Rest
 from .sandbox_rest_products import PREFIX
 from .sandbox_rows import Item, ShopOrder
@@ -61,6 +62,7 @@ class WooCommerceSandbox(MarketplaceSimulator):
         self.rest = Rest(self.shop, self.switches)
         self.key = Key(f"ck_{rng.getrandbits(160):040x}", f"cs_{rng.getrandbits(160):040x}")
         self.doorman = Doorman([self.key])
+        self.grants = Grants(self.doorman.keys, rng)
         self.checkout = "checkout"
         """Which checkout buyers use: `checkout` (classic) or `store-api` (blocks)."""
         self._parents: dict[str, Item] = {}

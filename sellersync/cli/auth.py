@@ -24,6 +24,7 @@ from sellersync.store.findings import close_kind
 from sellersync.store.ledger import Session
 from sellersync.store.vault import Vault
 
+from . import keys
 from .catch import CATCH_S_MAX, Catcher
 from .codes import Code
 from .out import as_json, note, say, table, when
@@ -47,12 +48,22 @@ def login(
             metavar="PORT",
             min=1024,
             max=65535,
-            help="Catch the address on this port of this computer instead of having it pasted.",
+            help="Catch the answer on this port of this computer instead of having it pasted.",
+        ),
+    ] = None,
+    callback: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="For shops that grant their own keys: the public https address that leads to the port of --catch.",
         ),
     ] = None,
 ) -> None:
     """Open the consent page, agree, and paste the address to which the browser was sent (or have it caught)."""
     state = state_of(context)
+    if callback is not None:
+        keys.login(state, channel, callback_url=callback, port=catch)
+        return
     if catch is not None and redirect_url == REDIRECT_URL:
         redirect_url = f"http://localhost:{catch}/sellersync"
 
@@ -188,9 +199,12 @@ def _keeper(app: App, channel: str) -> tuple[TokenKeeper, Authoriser]:
     if keeper.authoriser is None:
         settings = type(app.connectors[channel]).Settings
         files = " and ".join(f"{channel}.{name}" for name in sorted(secret_fields(settings)))
+        provider = app.connectors[channel].provider
+        granted = f"sellersync auth login {channel} --callback https://... --catch PORT"
         raise NotSupported(
             f"{channel} works with static keys from the credential files and needs no login: new keys go into {files}; "
-            f"how to make them stands in the README of sellersync_{app.connectors[channel].provider}"
+            f"how to make them stands in the README of sellersync_{provider}"
+            + (f"; the shop can also grant them: {granted}" if keys.offered(provider) else "")
         )
     return keeper, keeper.authoriser
 

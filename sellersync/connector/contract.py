@@ -234,6 +234,20 @@ class Authoriser(ABC):
         raise NotSupported("this channel has no consent page; paste its keys into the credential files")
 
 
+class KeyPage(ABC):
+    """A page of the provider that grants static keys: the owner agrees in a browser, and the provider sends the keys to a public
+    https address of ours. It is used before any key exists, so it gets the channel's table as the configuration holds it."""
+
+    @abstractmethod
+    def address(self, table: Mapping[str, Any], *, callback_url: str, challenge: str) -> str:
+        """The page to open. `challenge` comes back with the keys. Raises `BadInput` where the table lacks what the page needs."""
+
+    @abstractmethod
+    def read(self, body: bytes, *, challenge: str) -> Mapping[str, str]:
+        """The keys in what the provider sent: name of a secret setting -> value. Raises `BadInput` when it answers another challenge
+        or holds no such keys; the text never quotes the body."""
+
+
 @dataclass(frozen=True, slots=True)
 class Health:
     """Is the shop reachable and for how long? `notes` are sentences for the report (holiday mode, frozen shop, foreign region)."""
@@ -332,6 +346,8 @@ class Connector(ABC):
     title: ClassVar[str]
     """As people write it: "Tokopedia & TikTok Shop"."""
     Settings: ClassVar[type[ConnectorSettings]]
+    key_page: ClassVar[KeyPage | None] = None
+    """Where static keys are granted instead of pasted."""
 
     def __init__(self, context: Context) -> None:
         self.context = context

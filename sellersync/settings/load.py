@@ -37,6 +37,7 @@ from .sources import (
     ENV_PREFIX,
     Credentials,
     Tables,
+    credentials_directory,
     env_name,
     read_credentials,
     read_toml,
@@ -142,11 +143,7 @@ class _Loading:
         return tables
 
     def _credentials(self, environ: Mapping[str, str], given: Path | None) -> Credentials:
-        if given is None and environ.get("CREDENTIALS_DIRECTORY"):
-            given = Path(environ["CREDENTIALS_DIRECTORY"])
-        if given is None and self.tables.secrets_dir is not None:
-            given = self._beside(self.tables.secrets_dir)
-        credentials = read_credentials(given)
+        credentials = read_credentials(credentials_directory(self.path, self.tables, environ, given))
         self.problems += credentials.problems
         return credentials
 

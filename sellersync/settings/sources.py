@@ -145,6 +145,17 @@ class Credentials:
         return str(self.directory) if self.directory else "the credentials directory (--credentials DIR)"
 
 
+def credentials_directory(
+    path: Path, tables: Tables, environ: Mapping[str, str], given: Path | None = None
+) -> Path | None:
+    """Where the credential files of the configuration at `path` stand: as given, as systemd says, or in its `secrets_dir`."""
+    if given is not None:
+        return given
+    if environ.get("CREDENTIALS_DIRECTORY"):
+        return Path(environ["CREDENTIALS_DIRECTORY"])
+    return None if tables.secrets_dir is None else path.parent.absolute() / tables.secrets_dir
+
+
 def read_credentials(directory: Path | None) -> Credentials:
     """Read a flat directory of one-secret files; the text is taken without surrounding white space."""
     found = Credentials(directory)
