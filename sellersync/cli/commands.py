@@ -43,6 +43,7 @@ for module in (labels, pick, packing, manifests):
     module.register(parcels.app)
 for name, group in (
     ("orders", orders.app),
+    ("order", orders.one),
     ("parcels", parcels.app),
     ("returns", returns.app),
     ("mails", mails.app),

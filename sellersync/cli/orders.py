@@ -10,8 +10,9 @@ import typer
 
 from sellersync.domain.errors import BadInput
 from sellersync.domain.times import day_bounds, shop_day, to_epoch_ms
-from sellersync.store import pages, reads_orders
-from sellersync.store.ledger import Session
+from sellersync.store import pages, reads_order_desk, reads_orders
+from sellersync.store.ledger import Ledger, Session
+from sellersync.store.reads_order_desk import PhoneSearch
 from sellersync.store.reads_orders import OrderHead, ParcelOfOrder, WholeOrder
 
 from . import cancellations, returns, settlements
@@ -22,6 +23,7 @@ from .state import state_of
 from .stock import channel_named
 
 app = typer.Typer(help="Orders of all channels.", no_args_is_help=True)
+one = typer.Typer(help="One order.", no_args_is_help=True)
 settlements.register(app)
 cancellations.register(app)
 LIST_MAX = 50
@@ -78,28 +80,78 @@ def _day(text: str, today: date) -> date:
 
 
 @app.command("show")
+@one.command("show")
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="ID", help="Order id or number, parcel id, waybill or reference.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID",
+            help="Order id or number, parcel id, waybill or reference; or the last digits of the buyer's phone, at least "
+            f"{reads_order_desk.PHONE_DIGITS_MIN}.",
+        ),
+    ],
+    phone: Annotated[
+        bool, typer.Option("--phone", help="It is the end of a phone number, whatever else it may be.")
+    ] = False,
 ) -> None:
-    """One order with its lines, stock, parcels, booking attempts, movements, requests to cancel, returns, settlements and the pushes
-    that it caused."""
+    """One order with its payment, lines, stock, parcels, tracking, booking attempts, movements, requests to cancel, returns, settlements
+    and the pushes that it caused. Of several buyers whose phone ends so, the orders are listed."""
     state = state_of(context)
     with state.ledger() as (settings, ledger):
-
-        def read(session: Session) -> list[WholeOrder]:
-            found = reads_orders.find_orders(session, name)
-            return [reads_orders.whole_order(session, head.id, vault=ledger.vault) for head in found]
-
-        found = ledger.read_now(read)
         zone = settings.shop.zone
+
+        def read(session: Session) -> tuple[list[WholeOrder], PhoneSearch | None]:
+            ids = [] if phone else [head.id for head in reads_orders.find_orders(session, name)]
+            searched = None if ids else _by_phone(session, ledger, name, sure=phone)
+            if searched is not None:
+                ids = list(searched.order_ids[:LIST_MAX])
+            return [reads_orders.whole_order(session, one_id, vault=ledger.vault) for one_id in ids], searched
+
+        found, searched = ledger.read_now(read)
     if not found:
-        raise BadInput(f"no order {name!r} in the ledger; if it is new, fetch it with: sellersync sync pull")
+        raise BadInput(_unknown(name, searched, zone))
     if state.json:
         as_json(found)
-        return
-    for order in found:
-        _tell(order, zone)
+    elif searched is not None and len(found) > 1:
+        _list_found(found, len(searched.order_ids), zone)
+    else:
+        for order in found:
+            _tell(order, zone)
+
+
+def _by_phone(session: Session, ledger: Ledger, name: str, *, sure: bool) -> PhoneSearch | None:
+    """Orders of buyers whose phone ends with `name`; `None` where it cannot be the end of one. Raises `BadInput` when it must be."""
+    digits = reads_order_desk.phone_digits(name)
+    if digits:
+        return reads_order_desk.orders_by_phone(session, digits, now_ms=ledger.now_ms(), vault=ledger.vault)
+    if sure:
+        raise BadInput(f"{name!r}: the end of a phone number is at least {reads_order_desk.PHONE_DIGITS_MIN} digits")
+    return None
+
+
+def _unknown(name: str, searched: PhoneSearch | None, zone: ZoneInfo) -> str:
+    told = f"no order {name!r} in the ledger"
+    if searched is not None:
+        told += (
+            f", and no phone ends so among the newest {searched.searched} orders with buyer data since "
+            f"{searched.since.astimezone(zone):%Y-%m-%d} (marketplaces mask most of a phone)"
+        )
+    return f"{told}; if it is new, fetch it with: sellersync sync pull"
+
+
+def _list_found(found: list[WholeOrder], number: int, zone: ZoneInfo) -> None:
+    table(
+        ("channel", "order", "state", "placed", "units", "total", "buyer"),
+        [
+            (order.head.channel, order.head.number or order.head.remote_id, order.head.state,
+             when(order.head.created, zone), order.head.units, rupiah(order.head.total), order.buyer)
+            for order in found
+        ],
+    )  # fmt: skip
+    if number > len(found):
+        say(f"These are the newest {len(found)} of {number}.")
+    say("One of them in full: sellersync order show ID")
 
 
 def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
@@ -117,6 +169,7 @@ def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
     if order.cancelled:
         say(f"  cancelled {when(order.cancelled, zone)}: {order.cancel_reason or 'no reason told'}")
     say(f"  total     {rupiah(head.total)}" + (", cash on delivery" if head.cod else ""))
+    say(f"  payment   {_payment(order)}")
     if order.buyer:
         say(f"  buyer     {order.buyer}")
     for problem in order.problems:
@@ -135,6 +188,9 @@ def _tell(order: WholeOrder, zone: ZoneInfo) -> None:
         (row.number, row.state, f"{row.courier} {row.service}".strip(), row.waybill or "-", row.remote_id or "-",
          when(row.booked, zone), when(row.picked_up, zone), _price(row))
         for row in order.parcels
+    ])  # fmt: skip
+    _section("Tracking", ("parcel", "state", "told as", "seen"), [
+        (row.parcel, row.state, row.status or "-", when(row.seen, zone)) for row in order.tracking
     ])  # fmt: skip
     for row in order.parcels:
         if row.why:
@@ -174,6 +230,12 @@ def _section(title: str, heads: tuple[str, ...], rows: list[tuple[object, ...]])
     if rows:
         say()
         table(heads, rows, title=title)
+
+
+def _payment(order: WholeOrder) -> str:
+    """How and whether it was paid, as far as the channel tells."""
+    paid = "paid" if order.head.paid else "collected on delivery" if order.head.cod else "not paid"
+    return f"{order.payment_method}, {paid}" if order.payment_method else paid
 
 
 def _counts(stages: dict[str, int]) -> str:

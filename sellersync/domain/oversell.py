@@ -58,14 +58,14 @@ def units_beyond(
     for change in sorted(changes, key=lambda change: (change.at_ms, change.id)):
         missing = max(0, -available)
         available += change.units
-        more = max(0, -available) - missing
+        more = max(0, -available) - missing if change.at_ms > since_ms else 0
         if change.kind is ChangeKind.SALE and change.order_id is not None:
             standing.append([change.order_id, -change.units - max(more, 0)])
-            if more > 0 and change.at_ms > since_ms:
+            if more > 0:
                 found.append(Beyond(change.order_id, more, change.at_ms, change.id, change.kind))
         elif change.kind is ChangeKind.RELEASE:
             _give_back(standing, change.order_id, change.units)
-        elif more > 0 and change.at_ms > since_ms:
+        elif more > 0:
             found += _taken_away(standing, more, change)
     return found
 

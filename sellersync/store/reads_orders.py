@@ -18,6 +18,7 @@ from .cancellations import RequestOfOrder, requests_of
 from .orders import BUYER_PURPOSE
 from .posting import unpack_units
 from .reads import at
+from .reads_order_desk import SeenState, tracking_of_order
 from .reads_returns import ReturnCase, returns_of_order
 from .reads_stock import MovementLine, order_movements
 from .remote_returns import remote_returns_of
@@ -214,6 +215,7 @@ class WholeOrder:
     remote_returns: tuple[RemoteReturn, ...]
     """As the provider shows them."""
     settlements: tuple[SettlementLine, ...]
+    tracking: tuple[SeenState, ...]
 
 
 def find_orders(session: Session, name: str) -> list[OrderHead]:
@@ -244,7 +246,7 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
         courier_service=found["courier_service"],
         gone=found["gone"],
         problems=_problems(found["problems"]),
-        buyer=_masked_buyer(session, order_id, vault),
+        buyer=masked_buyer(session, order_id, vault),
         lines=_lines(session, order_id),
         positions=_positions(session, order_id),
         parcels=_parcels(session, order_id),
@@ -256,10 +258,11 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
         cancellations=requests_of(session, order_id),
         remote_returns=remote_returns_of(session, order_id),
         settlements=settlements_of(session, order_id),
+        tracking=tracking_of_order(session, order_id),
     )
 
 
-def _masked_buyer(session: Session, order_id: int, vault: Vault) -> str:
+def masked_buyer(session: Session, order_id: int, vault: Vault) -> str:
     """First letters, the end of the number, the city: enough to recognise a caller, not enough to find one."""
     sealed = session.execute(text("SELECT sealed FROM buyer WHERE order_id = :o"), {"o": order_id}).scalar()
     if sealed is None:

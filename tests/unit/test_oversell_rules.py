@@ -77,6 +77,11 @@ def test_what_happened_before_the_first_count_is_no_oversell() -> None:
     assert [(one.order_id, one.units) for one in units_beyond(0, made, since_ms=19)] == [(2, 1)]
 
 
+def test_a_count_may_take_units_that_were_sold_before_anything_was_counted() -> None:
+    made = [Change(1, 10, -2, SALE, 1), Change(2, 20, 10, CORRECTION), Change(3, 30, -9, CORRECTION)]
+    assert [(one.order_id, one.units) for one in units_beyond(0, made, since_ms=19)] == [(1, 1)]
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> tuple[int, list[Change]]:
     """Sales, releases of no more than was sold, corrections."""
