@@ -246,7 +246,7 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
         courier_service=found["courier_service"],
         gone=found["gone"],
         problems=_problems(found["problems"]),
-        buyer=masked_buyer(session, order_id, vault),
+        buyer=_masked_buyer(session, order_id, vault),
         lines=_lines(session, order_id),
         positions=_positions(session, order_id),
         parcels=_parcels(session, order_id),
@@ -262,7 +262,7 @@ def whole_order(session: Session, order_id: int, *, vault: Vault) -> WholeOrder:
     )
 
 
-def masked_buyer(session: Session, order_id: int, vault: Vault) -> str:
+def _masked_buyer(session: Session, order_id: int, vault: Vault) -> str:
     """First letters, the end of the number, the city: enough to recognise a caller, not enough to find one."""
     sealed = session.execute(text("SELECT sealed FROM buyer WHERE order_id = :o"), {"o": order_id}).scalar()
     if sealed is None:
