@@ -166,6 +166,41 @@ def test_b29_two_processes_never_walk_one_channel_at_the_same_time(tmp_path: Pat
     in_virtual_time(body)
 
 
+BOOKINGS = {
+    "shopee": "/logistics/ship_order",
+    "tokopedia": "/ship",
+    "lazada": "/order/package/rts",
+    "woocommerce": "/confirm",
+}
+"""The call that books the courier; the own site's goes to the courier service."""
+
+
+@pytest.mark.parametrize("slug", MARKETPLACES)
+def test_b13_a_booking_whose_answers_are_lost_buys_one_label(tmp_path: Path, slug: str) -> None:
+    """Every answer to the booking call is lost for as long as somebody sends it: it is sent once, and settled by reading."""
+
+    async def body() -> None:
+        async with simulate(tmp_path, marketplaces=(slug,)) as s:
+            await s.start_shops(SKUS)
+            assert s.courier is not None
+            books: Any = s.courier if slug == "woocommerce" else s.sims[slug]
+            fault = Fault(
+                FaultKind.DROP_AFTER, lambda method, path: method != "GET" and BOOKINGS[slug] in path, times=1_000
+            )
+            books.faults.append(fault)
+            order_id = s.order(slug, {"KOPI-250": 2})
+            assert order_id
+            await s.settle(40, pause_s=300)
+            assert fault.times == 1_000 - 1, "the call went out once"
+            assert len(books.journal.entries(Event.PARCEL_ARRANGED)) == 1
+            parcels = s.query("SELECT waybill FROM parcel")
+            assert len(parcels) == 1
+            assert parcels[0][0], "what was booked is known by its waybill"
+            assert s.query("SELECT COUNT(*) FROM claim WHERE state = 'open'")[0][0] == 0
+
+    in_virtual_time(body)
+
+
 PUSHES = {
     "shopee": "/product/update_stock",
     "tokopedia": "/inventory/update",

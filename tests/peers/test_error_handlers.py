@@ -32,6 +32,7 @@ EMPTY: list[errors.SellersyncError] = [
     errors.SellersyncError(),
     errors.Temporary(""),
     errors.RateLimited("", until=NOW),
+    errors.QuotaSpent("", until=NOW),
     errors.AuthNeeded("", todo=""),
     errors.TokenDead(),
     errors.Rejected("", ""),

@@ -151,10 +151,10 @@ def test_b7_a_run_that_is_cancelled_in_a_call_leaves_its_mark(tmp_path: Path) ->
             real = s.shop("shopee").channel.context.wire._gate.enter
             begun = asyncio.Event()
 
-            async def slow() -> None:
+            async def slow(*, write: bool = False) -> None:
                 begun.set()
                 await asyncio.sleep(60)
-                await real()
+                await real(write=write)
 
             s.shop("shopee").channel.context.wire._gate.enter = slow  # type: ignore[method-assign]
             task = asyncio.create_task(pull(s))
