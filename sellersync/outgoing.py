@@ -7,7 +7,7 @@ daemon's memory.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -52,8 +52,10 @@ def build_news(
     redactor: Redactor,
     *,
     transports: Mapping[str, Transport] | None = None,
+    make: Callable[[str], Awaitable[None]] | None = None,
 ) -> News:
-    """What sending needs. `transports` replaces the network of a notifier by name. Raises `ConfigError`."""
+    """What sending needs. `transports` replaces the network of a notifier by name, `make` what makes the files of a report. Raises
+    `ConfigError`."""
     install_id = ledger.read_now(lambda session: work.get_meta(session, "install_id"))
     notifiers = {
         name: build_notifier(settings, name, ledger.clock, redactor, transport=(transports or {}).get(name))
@@ -65,7 +67,7 @@ def build_news(
         install_id=install_id,
         notifiers=notifiers,
         write=partial(write, settings, ledger),
-        make=partial(make_files, settings, ledger),
+        make=make or partial(make_files, settings, ledger),
     )
 
 

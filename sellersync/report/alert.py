@@ -45,9 +45,13 @@ def alert_letter(
     first = words.finding(told[0].need)
     subject = f"{shop_name}: {headline}" + (f". {_short(first)}" if len(told) == 1 else "")
     tone: Tone = "good" if occasion == "solved" else "bad"
-    section = _solved(told, words)
-    if occasion != "solved":
-        section = Section("alert", words.say("needs"), (_open(group, told, words),), "bad")
+    if occasion == "solved":
+        lines = _solved(told, words)
+        section = Section("alert", words.say("settled"), tuple(map(Sentence, lines)), "good")
+    else:
+        block = _open(group, told, words)
+        lines = _brief(block)
+        section = Section("alert", words.say("needs"), (block,), "bad")
     page = Page(
         language=language,
         title=words.say("alert"),
@@ -59,7 +63,7 @@ def alert_letter(
         sections=(section,),
         footer=words.say("alert_footer"),
     )
-    return letter(page, subject=subject)
+    return letter(page, subject=subject, in_brief="\n".join(lines))
 
 
 def test_letter(*, language: Language, zone: ZoneInfo, now: datetime, shop_name: str) -> Letter:
@@ -103,17 +107,24 @@ def _open(group: NeedGroup, told: Sequence[Told], words: Words) -> NeedBlock:
     )
 
 
-def _solved(told: Sequence[Told], words: Words) -> Section:
+def _brief(block: NeedBlock) -> list[str]:
+    """For chats: what is wrong and what settles it; its title stands in the subject."""
+    lines = []
+    for item in block.items:
+        lines += [f"– {item.text}", *(f"   {part}" for part in (item.due or item.when, item.command) if part)]
+    more = [block.more, f"   {block.more_command}"] if block.more else []
+    return [*lines, *more, "", block.todo, block.effect]
+
+
+def _solved(told: Sequence[Told], words: Words) -> list[str]:
     lines = []
     for one in told[:ITEMS_SHOWN_MAX]:
         text = words.finding(one.need)
         if one.closed is not None:
             text = words.say("alert_after", item=text, span=words.span(one.closed - one.need.since))
-        lines.append(Sentence(text))
+        lines.append(text)
     left_out = len(told) - len(lines)
-    if left_out:
-        lines.append(Sentence(words.say("more_rows", count=words.number(left_out)), "dim"))
-    return Section("alert", words.say("settled"), tuple(lines), "good")
+    return [*lines, words.say("more_rows", count=words.number(left_out))] if left_out else lines
 
 
 def _short(text: str) -> str:

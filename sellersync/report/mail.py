@@ -56,10 +56,11 @@ def render_mail(report: Report, *, due: datetime | None = None) -> str:
     return json.dumps(asdict(letter(lay_out(report), note=note)), ensure_ascii=False, indent=1)
 
 
-def letter(page: Page, *, subject: str = "", note: str = "") -> Letter:
-    """A page as a message. `note` stands on top (why it is late); without a `subject` it is the page's own."""
+def letter(page: Page, *, subject: str = "", in_brief: str = "", note: str = "") -> Letter:
+    """A page as a message. `note` stands on top (why it is late); without a `subject` or `in_brief` they are the page's own."""
     own = f"{page.shop_name}: {page.title} {page.day}. {page.verdict}"
-    return Letter(_plain(subject or own), as_text(page, note=note), as_html(page, note=note), brief(page, note=note))
+    in_brief = "\n".join(map(_plain, in_brief.splitlines())) or brief(page, note=note)
+    return Letter(_plain(subject or own), as_text(page, note=note), as_html(page, note=note), in_brief)
 
 
 # -------------------------------------------------------------------------------------------------------------------------------- text
