@@ -43,13 +43,15 @@ def note_due(session: Session, channel_id: int, *, now_ms: int) -> int:
 
 
 def due(session: Session, channel_id: int, *, now_ms: int, limit: int) -> list[DueHandBack]:
-    """Waybills to be told now, those first that wait longest."""
+    """Waybills to be told now, those first that wait longest. Nobody hears "it is shipped" of an order that was called off, or whose
+    courier is being cancelled."""
     rows = session.execute(
         text(
             "SELECT hand_back.parcel_id, sales_order.remote_id, hand_back.waybill, parcel.courier, parcel.service, hand_back.attempts "
             "FROM hand_back JOIN parcel ON parcel.id = hand_back.parcel_id JOIN sales_order ON sales_order.id = parcel.order_id "
             "WHERE hand_back.state = 'due' AND hand_back.next_ms <= :now AND parcel.channel_id = :c "
-            "AND parcel.state NOT IN ('cancelled', 'failed') ORDER BY hand_back.next_ms, hand_back.parcel_id LIMIT :n"
+            "AND parcel.state NOT IN ('cancelled', 'failed') AND parcel.cancel NOT IN ('asked', 'sent', 'pending', 'done') "
+            "AND sales_order.state NOT IN ('cancelled', 'cancel_requested') ORDER BY hand_back.next_ms, hand_back.parcel_id LIMIT :n"
         ),
         {"c": channel_id, "now": now_ms, "n": limit},
     )

@@ -76,6 +76,7 @@ def queue_due(
             f"WHERE sales_order.channel_id IN ({in_list(channel_ids)}) AND sales_order.state IN {ACCEPTED} "
             "AND sales_order.created_ms >= :since AND sales_order.created_ms >= channel.created_ms AND parcel.waybill <> '' "
             "AND parcel.state IN ('booked', 'picked_up', 'in_transit', 'out_for_delivery', 'delivered', 'problem', 'pickup_retry') "
+            "AND parcel.cancel NOT IN ('asked', 'sent', 'pending', 'done') "
             "AND NOT EXISTS (SELECT 1 FROM mail WHERE mail.order_id = sales_order.id AND mail.kind = 'shipping_notice' "
             "AND mail.parcel_id = parcel.id) ORDER BY 1, 4 LIMIT :n"
         ),

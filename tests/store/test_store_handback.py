@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from ledger_bench import START, Bench, line, order
+from datetime import timedelta
 
+import pytest
+from ledger_bench import START, Bench, line, order, units
+from sqlalchemy import text
+
+from sellersync.domain.orders import OrderState, UnitStage
 from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.store import handback, reads_bookings
 from sellersync.store.handback import DueHandBack
@@ -101,3 +105,23 @@ def test_cancelled_bookings_and_old_news_are_not_told(site: Bench) -> None:
     shown(site, "JP1")
     site.clock.advance(hours=8 * 24)
     assert due(site) == []
+
+
+@pytest.mark.parametrize("state", [OrderState.CANCELLED, OrderState.CANCEL_REQUESTED])
+def test_nobody_hears_that_a_called_off_order_is_shipped(site: Bench, state: OrderState) -> None:
+    """Its courier may be booked still, and its waybill come late."""
+    shown(site, "JP1")
+    stage = UnitStage.CANCELLED if state is OrderState.CANCELLED else UnitStage.OPEN
+    site.record(order("A", line("KOPI", units(2, stage)), at=START + timedelta(hours=1), state=state))
+    assert due(site) == []
+    if state is OrderState.CANCEL_REQUESTED:  # the buyer takes it back
+        site.record(order("A", line("KOPI", 2), at=START + timedelta(hours=2), paid_at=START))
+        assert [one.waybill for one in due(site)] == ["JP1"]
+
+
+def test_a_waybill_that_is_being_cancelled_is_not_told(site: Bench) -> None:
+    shown(site, "JP1")
+    site.write(lambda session: session.execute(text("UPDATE parcel SET cancel = 'pending'")))
+    assert due(site) == []
+    site.write(lambda session: session.execute(text("UPDATE parcel SET cancel = 'refused'")))
+    assert [one.waybill for one in due(site)] == ["JP1"]
