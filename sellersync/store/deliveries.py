@@ -156,7 +156,10 @@ def note_sent(session: Session, ids: Sequence[int], *, now_ms: int) -> None:
     for row in _of(session, ids):
         for kind in (NOT_SENT, NOT_KNOWN):
             close_finding(session, kind, str(row.id), now_ms=now_ms)
-        close_finding(session, *_trouble_of(row), now_ms=now_ms)
+        if row.notifier == FILE:
+            close_finding(session, NOT_MADE, row.subject, now_ms=now_ms)
+        else:
+            close_finding(session, DOWN, row.notifier, now_ms=now_ms)
 
 
 def note_refused(session: Session, ids: Sequence[int], detail: str, *, now_ms: int) -> None:
@@ -188,8 +191,10 @@ def note_later(
         _settle(session, [row.id], DUE, detail, next_ms=now_ms + wait_ms)
         if not down:
             continue
-        kind, subject = _trouble_of(row)
-        raise_finding(session, kind, subject, now_ms=now_ms, details={"why": detail})
+        subject = row.subject if row.notifier == FILE else row.notifier
+        raise_finding(
+            session, NOT_MADE if row.notifier == FILE else DOWN, subject, now_ms=now_ms, details={"why": detail}
+        )
         session.execute(
             text(
                 "UPDATE delivery SET next_ms = :at WHERE notifier = :n AND state = 'due' AND next_ms < :at AND notifier <> :f"
@@ -212,11 +217,6 @@ def settle_cut_off(session: Session, *, now_ms: int) -> int:
     if ids:
         note_unclear(session, ids, "the program ended while it was being sent", now_ms=now_ms)
     return len(ids)
-
-
-def _trouble_of(row: Any) -> tuple[str, str]:
-    """The finding (kind, subject) that stands while nothing goes out this way."""
-    return (NOT_MADE, row.subject) if row.notifier == FILE else (DOWN, row.notifier)
 
 
 def _of(session: Session, ids: Sequence[int]) -> list[Any]:
