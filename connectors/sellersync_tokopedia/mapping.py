@@ -111,6 +111,7 @@ class _Reader:
         self.id, self.status = text(row, "id"), text(row, "status")
         if not self.id or not self.status:
             raise Unrecognised("an order without id or status", repr(sorted(row)))
+        self.fulfilment = text(row, "fulfillment_type")
         self.problems: list[str] = []
         self.items = self._items()
 
@@ -159,9 +160,8 @@ class _Reader:
         state = ORDER_STATES.get(self.status, OrderState.UNKNOWN)
         if state is OrderState.UNKNOWN:
             self.problems.append(f"unknown order status {self.status!r}")
-        fulfilment = text(self.row, "fulfillment_type")
-        if fulfilment != FULFILLED_BY_US and fulfilment not in FULFILLED_BY_PLATFORM:
-            self.problems.append(f"unknown fulfillment_type {fulfilment!r}")
+        if self.fulfilment != FULFILLED_BY_US and self.fulfilment not in FULFILLED_BY_PLATFORM:
+            self.problems.append(f"unknown fulfillment_type {self.fulfilment!r}")
             state = OrderState.UNKNOWN if state is OrderState.READY else state
         if needs_requests(self.row):
             requests = self.facts.requests.get(self.id, ())
@@ -181,7 +181,7 @@ class _Reader:
             for sold in _sold(item):
                 listing = sold.listing
                 if listing.startswith(":") or listing.endswith(":"):
-                    self.problems.append(f"line item {text(item, 'id')} names no product or SKU")
+                    self.problems.append(f"line item {sold.item_id} names no product or SKU")
                 groups.setdefault((listing, text(item, "sale_price"), text(item, "is_gift")), []).append(sold)
         return tuple(self._line(members) for members in groups.values())
 
@@ -190,11 +190,8 @@ class _Reader:
         members = sorted(members, key=lambda sold: (len(sold.unit_key), sold.unit_key))
         first = members[0]
         listing = first.listing
-        units = tuple(
-            Unit(stage=self._stage(sold.item), key=sold.unit_key, excluded=self._excluded(sold.item))
-            for sold in members
-        )
-        keys = [*(sold.unit_key for sold in members), *(text(sold.item, "id") for sold in members), listing]
+        units = tuple([self._unit(sold) for sold in members])
+        keys = [*[sold.unit_key for sold in members], *[sold.item_id for sold in members], listing]
         return OrderLine(
             key=first.unit_key,
             listing=listing,
@@ -204,24 +201,25 @@ class _Reader:
             seller_sku=text(first.component, "seller_sku"),
             title=" ".join(filter(None, (text(first.item, "product_name"), text(first.item, "sku_name")))),
             unit_price=None if first.of_bundle else self._amount(first.item, "sale_price"),
-            ours=text(self.row, "fulfillment_type") not in FULFILLED_BY_PLATFORM,
+            ours=self.fulfilment not in FULFILLED_BY_PLATFORM,
             location=text(self.row, "warehouse_id") if self.facts.locations else "",
         )
 
-    def _stage(self, item: Json) -> UnitStage:
-        shown = text(item, "display_status")
+    def _unit(self, sold: _Sold) -> Unit:
+        """The available quantity leaves committed units out. Whether an unpaid order is committed already is unconfirmed."""
+        shown = text(sold.item, "display_status")
+        excluded = Excluded.UNKNOWN if "UNPAID" in (self.status, shown) else Excluded.YES
+        return Unit(stage=self._stage(sold.item_id, shown), key=sold.unit_key, excluded=excluded)
+
+    def _stage(self, item_id: str, shown: str) -> UnitStage:
         stage = UNIT_STAGES.get(shown or self.status, UnitStage.UNKNOWN)
         if stage is UnitStage.UNKNOWN:
-            self.problems.append(f"unit {text(item, 'id')}: unknown status {shown or self.status!r}")
+            self.problems.append(f"unit {item_id}: unknown status {shown or self.status!r}")
         elif self.status == "CANCELLED" and stage is UnitStage.OPEN:
             return UnitStage.CANCELLED
         elif self.status == "CANCELLED" and stage.left_shelf:
-            self.problems.append(f"unit {text(item, 'id')} is {shown} in a cancelled order")
+            self.problems.append(f"unit {item_id} is {shown} in a cancelled order")
         return stage
-
-    def _excluded(self, item: Json) -> Excluded:
-        """The available quantity leaves committed units out. Whether an unpaid order is committed already is unconfirmed."""
-        return Excluded.UNKNOWN if "UNPAID" in (self.status, text(item, "display_status")) else Excluded.YES
 
     # -- parcels
 
@@ -292,6 +290,7 @@ class _Sold:
 
     item: Json
     component: Json
+    item_id: str
     unit_key: str
     listing: str
 
@@ -302,11 +301,12 @@ class _Sold:
 
 def _sold(item: Json) -> Iterable[_Sold]:
     components = item.get("combined_listing_skus") or item.get("sub_item_info") or ()
+    item_id = text(item, "id")
     if not components:
-        yield _Sold(item, item, text(item, "id"), _listing(item))
+        yield _Sold(item, item, item_id, item_id, _listing(item))
     for place, component in enumerate(components):
         for number in range(int(component.get("sku_count") or 1)):
-            yield _Sold(item, component, f"{text(item, 'id')}/{place}/{number}", _listing(component))
+            yield _Sold(item, component, item_id, f"{item_id}/{place}/{number}", _listing(component))
 
 
 def _listing(row: Json) -> str:

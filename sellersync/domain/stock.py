@@ -50,10 +50,11 @@ class Left:
 
     def grown_by(self, line: OrderLine) -> Left:
         """The fact after seeing this version of the line. Units that the platform ships itself never lay on our shelf."""
-        if not line.ours or not any(unit.stage.left_shelf for unit in line.units):
+        gone = [unit for unit in line.units if unit.stage.left_shelf]
+        if not gone or not line.ours:
             return self
-        seen_keys = frozenset(unit.key for unit in line.units if unit.key and unit.stage.left_shelf)
-        seen_count = sum(unit.count for unit in line.units if not unit.key and unit.stage.left_shelf)
+        seen_keys = frozenset(unit.key for unit in gone if unit.key)
+        seen_count = sum(unit.count for unit in gone if not unit.key)
         if seen_count <= self.count and seen_keys <= self.keys:
             return self
         return Left(max(self.count, seen_count), self.keys | seen_keys)

@@ -393,7 +393,7 @@ def _seal_buyers(session: Session, items: Sequence[_Incoming], *, vault: Vault, 
         if buyer is None or item.work is None:
             continue
         fields = {name: getattr(buyer, name) for name in buyer.__slots__}
-        values.append((item.work.id, vault.seal_json(fields, BUYER_PURPOSE), buyer.masked, now_ms))
+        values.append((item.work.id, vault.seal_json(fields, BUYER_PURPOSE), int(buyer.masked), now_ms))
     run_many(session, _UPSERT_BUYER, values)
 
 
@@ -457,6 +457,6 @@ _UPDATE_ORDER = text(
     "changed_ms = :now, gone = '' WHERE id = :i"
 )
 _UPSERT_BUYER = (
-    "INSERT INTO buyer (order_id, sealed, masked, stored_ms) VALUES (?, ?, ?, ?) "
+    "INSERT INTO buyer (order_id, sealed, masked, stored_ms) VALUES (?, ?, ? = 1, ?) "
     "ON CONFLICT (order_id) DO UPDATE SET sealed = excluded.sealed, masked = excluded.masked, stored_ms = excluded.stored_ms"
 )

@@ -41,9 +41,7 @@ class StoredPair:
 
 
 def newest_pair(session: Session, ledger: Ledger, channel_id: int) -> StoredPair | None:
-    row = session.execute(
-        text("SELECT serial, sealed FROM token WHERE channel_id = :c ORDER BY serial DESC LIMIT 1"), {"c": channel_id}
-    ).first()
+    row = session.connection().execute(_NEWEST, {"c": channel_id}).first()
     return None if row is None else StoredPair(row.serial, ledger.vault.open_json(row.sealed, TOKEN_PURPOSE))
 
 
@@ -153,3 +151,6 @@ def _append_durably(path: Path, line: bytes) -> None:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+_NEWEST = text("SELECT serial, sealed FROM token WHERE channel_id = :c ORDER BY serial DESC LIMIT 1")

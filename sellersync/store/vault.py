@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.exceptions import InvalidTag
@@ -13,6 +14,7 @@ from sellersync.domain.errors import ConfigError
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_pack: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Vault:
@@ -56,7 +58,7 @@ class Vault:
             ) from None
 
     def seal_json(self, value: Any, purpose: str) -> bytes:
-        return self.seal(json.dumps(value, separators=(",", ":")).encode(), purpose)
+        return self.seal(_pack(value).encode(), purpose)
 
     def open_json(self, sealed: bytes, purpose: str) -> Any:
         return json.loads(self.open(sealed, purpose))
