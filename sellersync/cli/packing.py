@@ -6,7 +6,7 @@ Reads one code a line from standard input, as scanners type them, so that it wor
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Annotated
@@ -119,7 +119,9 @@ class _Desk:
 
     def _begin(self, code: str) -> None:
         found = self._ledger.read_now(lambda session: find_parcels(session, code))
-        waiting = [parcel for parcel in found if not parcel.gone and parcel.packed_at is None] or found
+        waiting = [
+            parcel for parcel in found if not parcel.gone and (parcel.packed_at is None or parcel.outdated)
+        ] or found
         if len(waiting) > 1:
             names = ", ".join(f"{parcel.order_number or parcel.order}/{parcel.number}" for parcel in waiting)
             self._alarm("several", code=code, names=names)
@@ -145,13 +147,15 @@ class _Desk:
             self._alarm(why, parcel=parcel.name)
             self.outcomes.append(Outcome(parcel.name, "refused", why))
             return
-        if parcel.packed_at is not None:
+        if parcel.outdated:
+            self._alarm("outdated", parcel=parcel.name, was=_listed(parcel.packed_as or {}))
+        elif parcel.packed_at is not None:
             by = self._ledger.read_now(lambda session: packing.packed_by(session, parcel.id))
             self._say("already", parcel=parcel.name, when=moment(parcel.packed_at, self._zone), who=by)
             self.outcomes.append(Outcome(parcel.name, "already"))
             return
         self._known = self._ledger.read_now(packing.known_codes)
-        self._check = PackCheck(packing.contents_of(parcel))
+        self._check = PackCheck(parcel.contents)
         self._parcel, self._now = parcel, Outcome(parcel.name, "")
         self._say(
             "begin",
@@ -213,7 +217,7 @@ class _Desk:
         self._parcel = None
 
     def _missing(self) -> str:
-        return ", ".join(f"{count} x {sku}" for sku, count in self._check.missing.items())
+        return _listed(self._check.missing)
 
     def _alarm(self, key: str, **values: object) -> None:
         self._print(self._bell + word(self._language, key, **values))
@@ -224,3 +228,7 @@ class _Desk:
     def _print(self, text: str) -> None:
         if not self._quiet:
             say(text)
+
+
+def _listed(units: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} x {sku}" for sku, count in units.items())

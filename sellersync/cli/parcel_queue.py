@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from sellersync.domain.watching import Trouble
 from sellersync.store import parcel_watch
 from sellersync.store.ledger import Session
 from sellersync.store.parcel_watch import TroubledParcel
+from sellersync.store.reads_desk import parcels_by_id
 from sellersync.store.reads_queue import QueueEntry, queue
 
 from .desk import day_named, is_courier
@@ -90,6 +91,8 @@ def list_(
             return queue(session, rules, now=now, channel_id=only)
 
         entries = ledger.read_now(read)
+        packed = [entry.parcel_id for entry in entries if entry.packed and entry.parcel_id is not None]
+        outdated = {parcel.id for parcel in ledger.read_now(lambda s: parcels_by_id(s, packed)) if parcel.outdated}
     waiting = len(entries)
     entries = [
         entry
@@ -107,10 +110,10 @@ def list_(
     for group in Group:
         own = [entry for entry in entries if entry.group is group]
         if own:
-            _show(group, own[:limit], len(own), rules)
+            _show(group, own[:limit], len(own), rules, outdated)
 
 
-def _show(group: Group, entries: Sequence[QueueEntry], total: int, rules: DeskRules) -> None:
+def _show(group: Group, entries: Sequence[QueueEntry], total: int, rules: DeskRules, outdated: Collection[int]) -> None:
     held = group is Group.HELD
     table(
         (
@@ -136,7 +139,7 @@ def _show(group: Group, entries: Sequence[QueueEntry], total: int, rules: DeskRu
                 "-" if entry.state is None else entry.state.value,
                 courier_name(entry.courier) or entry.service or "-",
                 entry.waybill or "-",
-                _remark(entry),
+                _remark(entry, outdated=entry.parcel_id in outdated),
             )
             for entry in entries
         ],
@@ -153,14 +156,14 @@ def _name(entry: QueueEntry) -> str:
     return order if entry.parcel in (None, 1) else f"{order}/{entry.parcel}"
 
 
-def _remark(entry: QueueEntry) -> str:
+def _remark(entry: QueueEntry, *, outdated: bool) -> str:
     words = [] if entry.reason is None else [REASONS[entry.reason]]
     if entry.late and entry.group is Group.HELD:
         words.append("LATE")
     if entry.group is Group.TODAY and entry.cut_off_missed:
         words.append("the last collection is over: bring it to the counter")
     if entry.packed:
-        words.append("packed")
+        words.append("CHANGED since it was packed: sellersync parcels pack" if outdated else "packed")
     return ", ".join(words)
 
 

@@ -6,7 +6,7 @@ Weights are grams, amounts whole rupiah, times aware UTC. Only `Address` and `La
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,7 +47,7 @@ class DeskParcel:
 
     `own` says that we booked its courier ourselves, so that its label is ours to print. `claim` is open or person while a booking has
     no known outcome, `cancel` what became of a wish to cancel the booking. `ship_by` is the provider's deadline, else paid time plus
-    the shop's own promise.
+    the shop's own promise. `packed_as` is what was scanned into it (SKU -> units), `None` where nobody did.
     """
 
     id: int
@@ -70,6 +70,7 @@ class DeskParcel:
     ship_by: datetime
     weight_g: int | None
     packed_at: datetime | None
+    packed_as: Mapping[str, int] | None
     manifest_id: int | None
     gone: bool
     claim: str
@@ -90,6 +91,19 @@ class DeskParcel:
     @property
     def units(self) -> int:
         return sum(line.units for line in self.lines)
+
+    @property
+    def contents(self) -> dict[str, int]:
+        """SKU -> units, bundles taken apart."""
+        units: dict[str, int] = {}
+        for part in (part for line in self.lines for part in line.parts):
+            units[part.sku] = units.get(part.sku, 0) + part.quantity
+        return units
+
+    @property
+    def outdated(self) -> bool:
+        """It was packed, and other contents are wanted since: somebody must open it before it goes."""
+        return self.packed_as is not None and not self.gone and self.packed_as != self.contents
 
     @property
     def mapped(self) -> bool:

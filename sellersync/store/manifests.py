@@ -30,6 +30,7 @@ WHY_NOT = {
     "not_booked": "no courier is booked",
     "no_waybill": "no waybill yet",
     "gone": "left before",
+    "outdated": "its order changed after it was packed: open it and pack it again",
 }
 """What `why_not_handed` answers, in words."""
 
@@ -59,6 +60,8 @@ def why_not_handed(parcel: DeskParcel) -> str:
         return "not_booked"
     if not parcel.printed_number:
         return "no_waybill"
+    if parcel.outdated:
+        return "outdated"
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from sqlalchemy import text
@@ -9,6 +10,7 @@ from sqlmodel import Session
 
 from sellersync.domain.desk import SHIPPABLE, DeskParcel
 from sellersync.domain.errors import BadInput
+from sellersync.domain.orders import OrderState
 
 from .reads_desk import parcels_by_id
 
@@ -42,6 +44,8 @@ def why_not_packed(parcel: DeskParcel) -> str:
         return "booking_cancelled"
     if parcel.gone:
         return "gone"
+    if parcel.order_state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.COMPLETED, OrderState.RETURNING):
+        return "shipped"
     if parcel.order_state not in SHIPPABLE:
         return "not_yet"
     if not parcel.mapped or not parcel.lines:
@@ -53,24 +57,16 @@ def note_packed(session: Session, parcel_id: int, contents: Mapping[str, int], *
     """A person scanned all of a parcel. Raises `BadInput` when it changed meanwhile: cancelled, gone, or other contents."""
     parcel = next(iter(parcels_by_id(session, [parcel_id])), None)
     why = "gone" if parcel is None else why_not_packed(parcel)
-    if parcel is not None and not why and contents_of(parcel) != dict(contents):
+    if parcel is not None and not why and parcel.contents != dict(contents):
         why = "changed"
     if why:
         raise BadInput(why)
     session.execute(
-        text("UPDATE parcel SET packed_ms = :now, packed_by = :w WHERE id = :p"),
-        {"p": parcel_id, "now": now_ms, "w": who},
+        text("UPDATE parcel SET packed_ms = :now, packed_by = :w, packed_as = :c WHERE id = :p"),
+        {"p": parcel_id, "now": now_ms, "w": who, "c": json.dumps(dict(contents), sort_keys=True)},
     )
 
 
 def packed_by(session: Session, parcel_id: int) -> str:
     """Who packed a parcel, "" when nobody did."""
     return str(session.execute(text("SELECT packed_by FROM parcel WHERE id = :p"), {"p": parcel_id}).scalar_one())
-
-
-def contents_of(parcel: DeskParcel) -> dict[str, int]:
-    """SKU code -> units in a parcel, bundles taken apart."""
-    units: dict[str, int] = {}
-    for part in (part for line in parcel.lines for part in line.parts):
-        units[part.sku] = units.get(part.sku, 0) + part.quantity
-    return units

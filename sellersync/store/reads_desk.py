@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +112,7 @@ def _parcel(row: Any, lines: Sequence[DeskLine], promise_ms: int) -> DeskParcel:
         ship_by=from_epoch_ms(_deadline_ms(row, promise_ms), where="parcel"),
         weight_g=row.weight_g,
         packed_at=at(row.packed_ms),
+        packed_as=json.loads(row.packed_as) if row.packed_as else None,
         manifest_id=row.manifest_id,
         gone=row.picked_up_ms is not None or row.handed_ms is not None or ParcelState(row.state).left_shelf,
         claim=row.claim_state,

@@ -488,6 +488,8 @@ class ParcelRow(SQLModel, table=True):
     """When it was first seen in its present state."""
     packed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     packed_by: str = Field(default="", sa_column=_text())
+    packed_as: str = Field(default="", sa_column=_text())
+    """What was scanned into it, as JSON {SKU code: units}; when the order changes afterwards, it must be opened."""
     handed_ms: int | None = Field(default=None, sa_column=_ms(nullable=True))
     """When we handed it to the courier, by our own word."""
     manifest_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))

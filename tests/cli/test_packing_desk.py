@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,39 @@ def test_a_cancelled_order_is_not_packed(shop: Desk, scan: Any, state: OrderStat
     out, _ = shop.run("parcels", "pack", expect=1)
     assert out.splitlines()[0] == said
     assert "OK" not in out
+
+
+def test_a_parcel_whose_order_shrinks_after_it_was_packed_is_opened_again(shop: Desk, scan: Any) -> None:
+    """Its goods are for sale again: they must not leave in it."""
+    scan("INV-901", *["KOPI"] * 5, "TEH")
+    shop.run("parcels", "pack")
+    less = order("901", OrderState.READY, minute=9)
+    fewer = replace(less.lines[0], units=(Unit(UnitStage.CANCELLED, 1), Unit(UnitStage.OPEN, 1)))
+    record(shop, replace(less, lines=(fewer, less.lines[1])))
+    assert "CHANGED since it was packed" in shop.run("parcels", "list")[0]
+    assert "pack it again" in shop.run("parcels", "manifest", "--courier", "jne")[1]
+    scan("INV-901", *["KOPI"] * 4, "TEH")
+    lines = shop.run("parcels", "pack")[0].splitlines()
+    assert lines[0].startswith("OPEN IT AGAIN: ORDER INV-901 CHANGED AFTER IT WAS PACKED (in it: 5 x KOPI, 1 x TEH).")
+    assert lines[-1] == "DONE  INV-901 is complete."
+    assert "CHANGED" not in shop.run("parcels", "list")[0]
+    shop.run("parcels", "handover", "1", "--void")
+    assert shop.json("parcels", "manifest", "--courier", "jne")["left_out"] == []
+
+
+def test_a_packed_parcel_on_a_manifest_does_not_leave_after_its_order_changed(shop: Desk, scan: Any) -> None:
+    scan("INV-901", *["KOPI"] * 5, "TEH")
+    shop.run("parcels", "pack")
+    shop.run("parcels", "manifest", "--courier", "jne", "--packed")
+    less = order("901", OrderState.READY, minute=9)
+    record(shop, replace(less, lines=(replace(less.lines[0], units=(Unit(UnitStage.CANCELLED, 2),)), less.lines[1])))
+    assert "INV-901 (its order changed after it was packed" in shop.run("parcels", "handover", "1", expect=2)[1]
+
+
+def test_what_its_channel_counts_as_shipped_is_not_packed(shop: Desk, scan: Any) -> None:
+    record(shop, order("902", OrderState.COMPLETED, UnitStage.LEFT, minute=9))
+    scan("INV-902")
+    assert "counts as shipped already" in shop.run("parcels", "pack", expect=1)[0]
 
 
 def test_an_order_without_a_parcel_is_told_from_a_strange_code(shop: Desk, scan: Any) -> None:

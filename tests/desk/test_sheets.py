@@ -46,6 +46,7 @@ def parcel(number: int, *parts: DeskPart, **more: Any) -> DeskParcel:
         "state": ParcelState.BOOKED, "order_state": OrderState.BOOKED, "own": False, "remote_id": f"OFG{number}",
         "remote_status": "", "courier": "SPX Standard", "service": "", "waybill": f"SPXID{number:011d}A", "pickup_code": "",
         "cod": False, "cod_amount": None, "ship_by": NOW + timedelta(hours=number), "weight_g": 250, "packed_at": None,
+        "packed_as": None,
         "manifest_id": None, "gone": False, "claim": "", "cancel": "",
     }  # fmt: skip
     lines = (DeskLine("Barang", "SKU", 1, tuple(parts or (part("KOPI"),))),)

@@ -107,7 +107,7 @@ def test_units_that_were_cancelled_are_not_packed(shop: Bench) -> None:
         order("B", line("KOPI", unit("b1", UnitStage.CANCELLED), unit("b2")), at=START + DAY, state=OrderState.BOOKED),
     )
     assert shop.value("SELECT COUNT(*) FROM parcel_unit WHERE live") == 5
-    assert [(one.order, packing.contents_of(one)) for one in shop.read(desk_parcels)] == [
+    assert [(one.order, one.contents) for one in shop.read(desk_parcels)] == [
         ("A", {"KOPI": 1}),
         ("B", {"KOPI": 1}),
     ]
@@ -311,7 +311,7 @@ def test_a_label_of_our_own_says_what_was_booked_word_for_word(shop: Bench) -> N
 def test_a_parcel_is_noted_as_packed_unless_it_changed_meanwhile(shop: Bench) -> None:
     shop.record(booked("A"), booked("B"), booked("C"))
     for which in "ABC":
-        assert packing.contents_of(shop.read(lambda session, w=which: find_parcels(session, w))[0]) == {"KOPI": 2}  # type: ignore[misc]
+        assert shop.read(lambda session, w=which: find_parcels(session, w))[0].contents == {"KOPI": 2}  # type: ignore[misc]
 
     def pack(which: str, contents: dict[str, int] | None = None) -> None:
         number = ids(shop, which)[0]

@@ -267,6 +267,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("state_since_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("packed_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("packed_by", sa.String(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("packed_as", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("handed_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(
             sa.Column("manifest_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True)
