@@ -100,8 +100,8 @@ def adopt_parcels(session: Session, channel_id: int, items: Sequence[tuple[Order
 
 def _load_known(session: Session, channel_id: int, items: Sequence[tuple[OrderWork, Order]]) -> _Known:
     known = _Known()
-    remote_ids = sorted({remote.remote_id for _, order in items for remote in order.parcels})
-    for row in select_in(session, "SELECT * FROM parcel WHERE channel_id = ? AND remote_id IN", remote_ids, channel_id):
+    remote_ids = sorted({remote.remote_id for _, order in items for remote in order.parcels if remote.remote_id})
+    for row in select_in(session, _BY_REMOTE_ID, remote_ids, channel_id):
         known.keep(row)
     old = [work for work, _ in items if not work.new]
     own = select_in(session, "SELECT * FROM parcel WHERE order_id IN", [work.id for work in old])
@@ -251,6 +251,8 @@ def _write(session: Session, channel_id: int, known: _Known, now_ms: int) -> Non
     keep_events(session, known.seen)
 
 
+# SQLite takes the partial index only where the query says that no remote id is empty.
+_BY_REMOTE_ID = "SELECT * FROM parcel WHERE channel_id = ? AND remote_id <> '' AND remote_id IN"
 _FREE_UNIT = "UPDATE parcel_unit SET live = FALSE WHERE parcel_id = ? AND line_id = ? AND unit_key = ?"
 _ADD_UNIT = (
     "INSERT INTO parcel_unit (parcel_id, line_id, unit_key, live) VALUES (?, ?, ?, TRUE) "
