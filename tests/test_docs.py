@@ -44,12 +44,20 @@ def complaint(command: str) -> str:
     """Why this cannot be typed; "" when it can. Only names are checked: commands and options, not values."""
     here: Any = typer.main.get_command(app)
     known = {*VALUED, *FLAGS}
+    valued = False
     for word in command.replace("[", " ").replace("]", " ").split():
-        if re.match(r"--?[a-z]", word):  # not the placeholder -N
+        if valued and not word.startswith("-"):  # the value of an option
+            valued = False
+        elif re.match(r"--?[a-z]", word):  # not the placeholder -N
             option = word.split("=")[0]
-            own = {spelling for parameter in here.params for spelling in (*parameter.opts, *parameter.secondary_opts)}
-            if option not in known | own | {"--help"}:
+            own = {
+                spelling: parameter
+                for parameter in here.params
+                for spelling in (*parameter.opts, *parameter.secondary_opts)
+            }
+            if option not in known | own.keys() | {"--help"}:
                 return f"{here.name} has no option {option}"
+            valued = "=" not in word and (option in VALUED or (option in own and not own[option].is_flag))
         elif hasattr(here, "commands"):
             if word not in here.commands:
                 return f"{here.name} has no command {word!r}"
@@ -74,6 +82,7 @@ def test_the_readme_shows_commands() -> None:
         ("status", ""),
         ("stock count --file shelf.csv --json", ""),
         ("stock weigh", "stock has no command 'weigh'"),
+        ("report --html page.html --json", ""),
         ("demo --minutes 3", "demo has no option --minutes"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The report as CSV for other programs: a file for each table, and one for all single figures.
+"""The report as CSV for other programs: a file for each table, one for all figures by name, and one for every other single value.
 
 Heads are English and stable, values are those of `model.py`: whole rupiah, ISO 8601 in UTC, empty where unknown. Which files and columns
 there are follows from the types alone, so that a quiet day has the same files as a busy one.
@@ -19,12 +19,13 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from zoneinfo import ZoneInfo
 
 from .commands import command
+from .figures import figures
 from .model import Need, Report
 from .page import readable
 from .words import Words
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-FIGURES = "figures"
+FIGURES, VALUES = "figures", "values"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every file in an archive: the same report has the same bytes."""
 
@@ -35,7 +36,13 @@ def render_csv(report: Report, *, bom: bool = False) -> dict[str, bytes]:
     No text becomes a formula in a spreadsheet: one that begins like a formula gets an apostrophe.
     """
     words = Words(report.language, report.zone, report.now)
-    tables = {FIGURES: [["name", "value"], *([name, _text(value)] for name, value in _figures(report))]}
+    tables = {
+        FIGURES: [
+            ["name", "unit", "value"],
+            *([_text(one.name), one.unit, _text(one.value)] for one in figures(report)),
+        ],
+        VALUES: [["path", "value"], *([path, _text(value)] for path, value in _values(report))],
+    }
     for name, table in _tables_of(Report).items():
         rows = ([_text(cell) for cell in row] for row in _rows(report, table, words))
         tables[name] = [_heads(table), *rows]
@@ -178,7 +185,7 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
-def _figures(report: Report) -> Iterator[tuple[str, Any]]:
+def _values(report: Report) -> Iterator[tuple[str, Any]]:
     """Single values by their path, those of a sequence by their place, those of a mapping by their key."""
     for path in _columns(Report):
         name, value = ".".join(path), _at(report, path)

@@ -20,12 +20,12 @@ def test_all_files_of_one_report(desk: Desk, tmp_path: Path) -> None:
     with zipfile.ZipFile(book) as parts:
         assert "xl/workbook.xml" in parts.namelist()
     made = {path.name: path.read_bytes() for path in tables.iterdir()}
-    assert made["figures.csv"].startswith(b"name,value\r\n")
+    assert made["figures.csv"].startswith(b"name,unit,value\r\n")
     desk.run(*DAY, "--csv", str(archive))
     with zipfile.ZipFile(archive) as parts:
         assert sorted(parts.namelist()) == sorted(made)
     desk.run(*DAY, "--csv", str(tables), "--bom")
-    assert (tables / "figures.csv").read_bytes().startswith(b"\xef\xbb\xbfname,value")
+    assert (tables / "figures.csv").read_bytes().startswith(b"\xef\xbb\xbfname,unit,value")
 
 
 @pytest.mark.parametrize("option", ["--html", "--xlsx", "--csv"])

@@ -22,7 +22,10 @@ from sellersync.domain.parcels import ParcelState, RemoteParcel
 from sellersync.domain.returns import Grade, RemoteReturn, ReturnState
 from sellersync.domain.settlements import Settlement
 from sellersync.domain.times import to_epoch_ms
+from sellersync.forecast import DemandPolicy
 from sellersync.report import Language, Report, build
+from sellersync.report.period import Period, of_day
+from sellersync.report.snapshot import keep
 from sellersync.store import (
     bookings,
     grading,
@@ -35,7 +38,7 @@ from sellersync.store import (
     stock,
     work,
 )
-from sellersync.store.ledger import Session
+from sellersync.store.ledger import Ledger, Session
 
 from .bookkeeping import JAKARTA, Books, an_order, finding, line, wib
 
@@ -72,9 +75,13 @@ def fill_shop(directory: Path, *, url: str = "") -> Books:
     return books
 
 
-def golden_report(books: Books, language: Language) -> Report:
-    """The report of the shop's last whole day."""
-    return build(books.ledger, zone=JAKARTA, day=DAY, now=NOW, language=language, shop_name=SHOP)
+def golden_report(
+    ledger: Ledger, language: Language, *, period: Period | None = None, demand: DemandPolicy | None = None
+) -> Report:
+    """The report of the shop's last whole day, or of another period."""
+    return build(
+        ledger, zone=JAKARTA, period=period or of_day(DAY), now=NOW, language=language, shop_name=SHOP, demand=demand
+    )
 
 
 Event = tuple[datetime, Callable[[], object]]
@@ -262,7 +269,7 @@ def _paid_out(books: Books, sale: Sale) -> Callable[[], object]:
     goods = sum((one.unit_price or 0) * unit.count for one in sale.lines for unit in one.units)
     fee, service, shipping = goods * 65 // 1000, goods * 18 // 1000, 1_500
     parts = (
-        ("goods", goods),
+        ("original_price", goods),
         ("commission_fee", -fee),
         ("service_fee", -service),
         ("shipping_difference", -shipping),
@@ -285,6 +292,7 @@ def _last_day(books: Books) -> Iterator[Event]:
     yield from _open_orders(books)
     yield from _goods_back(books)
     yield from _by_hand(books)
+    yield from _given_out_early(books)
     yield from _trouble(books)
 
 
@@ -373,6 +381,20 @@ def _by_hand(books: Books) -> Iterator[Event]:
 
     yield wib(20, 10, 15), lambda: books.ledger.write_now(receive)
     yield wib(20, 17), lambda: books.count("FILTER-100", 36)
+
+
+def _given_out_early(books: Books) -> Iterator[Event]:
+    """The day's figures are given out at midnight; two hours later an order of that day is called off."""
+
+    def give_out() -> None:
+        books.seal()
+        report = build(books.ledger, zone=JAKARTA, day=DAY, now=books.clock.now(), language="id", shop_name=SHOP)
+        keep(books.ledger, report)
+
+    yield wib(21, 0, 30), give_out
+    late = Sale("tokopedia", "TO-2003", wib(20, 21, 5), (_line("tokopedia", "FILTER-100", 1),), "tokopedia")
+    yield wib(20, 21, 6), _shown(books, late, OrderState.READY)
+    yield wib(21, 2), _shown(books, late, OrderState.CANCELLED, UnitStage.CANCELLED, seen=wib(21, 2))
 
 
 def _trouble(books: Books) -> Iterator[Event]:

@@ -32,7 +32,7 @@ EVIL = '=1+1</style><script>alert(1)</script>"; } * { display: none } \\ \x1b[31
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Report:
     books = fill_shop(tmp_path_factory.mktemp("shop"))
-    report = golden_report(books, "id")
+    report = golden_report(books.ledger, "id")
     books.close()
     return report
 
@@ -255,9 +255,11 @@ def test_csv_and_json_hold_the_same_values(shop: Report) -> None:
     assert [need["sentence"].removeprefix("'") for need in needs] == [need["sentence"] for need in said]
     assert [need["command"] for need in needs] == [need["command"] for need in said]
     assert [need["since"] for need in needs] == [need["since"] for need in said]
-    figures = {row["name"]: row["value"] for row in rows(tables["figures.csv"])}
-    assert figures["orders.total.goods.known"] == str(whole["orders"]["total"]["goods"]["known"])
-    assert figures["day"] == "2026-11-20"
+    values = {row["path"]: row["value"] for row in rows(tables["values.csv"])}
+    assert values["orders.total.goods.known"] == str(whole["orders"]["total"]["goods"]["known"])
+    assert values["day"] == "2026-11-20"
+    figures = {row["name"]: (row["unit"], row["value"]) for row in rows(tables["figures.csv"])}
+    assert figures["orders.revenue"] == ("rupiah", values["orders.total.goods.known"])
     short = rows(tables["stock_short_orders.csv"])
     assert [(row["short.code"], row["order"], row["units"]) for row in short] == [("TUMBLER", "SH-2001", "2")]
 
