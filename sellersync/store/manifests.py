@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from sellersync.domain.desk import DeskParcel, ManifestHead
 from sellersync.domain.errors import BadInput
+from sellersync.domain.orders import OrderState
 from sellersync.domain.parcels import ParcelState
 from sellersync.domain.times import from_epoch_ms
 
@@ -26,6 +27,7 @@ WHY_NOT = {
     "cancelled": "cancelled",
     "cancel_requested": "its buyer asks for a cancellation",
     "booking_cancelled": "its booking is being cancelled",
+    "held": "its order is held, see `sellersync parcels list`",
     "unsettled": "its booking has no known outcome",
     "not_booked": "no courier is booked",
     "no_waybill": "no waybill yet",
@@ -54,6 +56,8 @@ def why_not_handed(parcel: DeskParcel) -> str:
         return "booking_cancelled"
     if parcel.gone:
         return "gone"
+    if parcel.order_state in (OrderState.UNKNOWN, OrderState.UNPAID):
+        return "held"
     if parcel.claim:
         return "unsettled"
     if parcel.state not in (ParcelState.BOOKED, ParcelState.PROBLEM):

@@ -470,6 +470,17 @@ def test_what_must_not_go_is_named_and_nothing_is_recorded(shop: Bench) -> None:
         hand_over(shop, 99)
 
 
+@pytest.mark.parametrize("state", [OrderState.UNKNOWN, OrderState.UNPAID])
+def test_what_the_queue_holds_back_is_not_handed_over(shop: Bench, state: OrderState) -> None:
+    """A status that nobody knows, or a payment that was taken back, after the courier was booked."""
+    shop.record(booked("A"))
+    number = prepare(shop, "A")
+    shop.record(replace(booked("A"), state=state, updated_at=START + DAY))
+    with pytest.raises(BadInput, match=r"A \(its order is held"):
+        hand_over(shop, number)
+    assert shelf(shop) == (2, 0)
+
+
 def _rest(shop: Bench) -> list[str]:
     shop.record(booked("F"))
     return ["F"]
