@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 import threading
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
@@ -132,7 +133,8 @@ def send(context: typer.Context) -> None:
         stopping = threading.Event()
 
         async def errand() -> dict[str, int]:
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+            with suppress(RuntimeError):  # signals come to the main thread alone
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
             await send_report.run(ledger, settings)
             await alerts.run(ledger, settings)
             return await deliver.run(news, stopping=stopping.is_set)

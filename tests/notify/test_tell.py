@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,7 @@ def test_a_reader_who_cannot_be_reached_holds_up_nobody_and_gets_everything_late
 
 
 def test_a_reader_who_is_configured_no_more_is_forgotten(shop: NewsShop) -> None:
+    shop.clock.at = datetime.now(UTC) - timedelta(minutes=10)  # the command reads the machine's clock
     shop.telegram_answers(False)
     shop.opens("shortage", "KOPI", short=1)
     shop.wait(minutes=6)
