@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -18,8 +19,10 @@ from sellersync.domain.errors import BadInput
 from sellersync.domain.parcels import ParcelState
 from sellersync.jobs import fetch_labels
 from sellersync.store import labels as stored
+from sellersync.store import work
 from sellersync.store.labels import StoredLabel
 from sellersync.store.ledger import Session
+from sellersync.store.work import HeldLease
 
 from .desk import ChannelName, CourierName, Due, Out, named, selected
 from .out import as_json, note, progress, say, table
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from sellersync.desk.merge import Merger
 
 TURN_S_MAX = 60.0
+LEASE, LEASE_MS = "print_labels", 180_000
 RENDERED_AT_ONCE_MAX = 50
 NAMED_MAX = 20
 
@@ -101,9 +105,12 @@ def labels(
                 return named(session, reprint)
             return selected(session, app.settings, now=now, due=due, courier=courier, channel=channel)
 
-        parcels = await app.ledger.read(read)
-        done = await _Press(app, out or app.settings.label_dir, quiet=state.json).run(parcels, again=bool(reprint))
-        if reprint and not done.files:
+        press = _Press(app, out or app.settings.label_dir, quiet=state.json)
+        if not reprint:
+            async with press.alone():
+                return await press.run(await app.ledger.read(read), again=False)
+        done = await press.run(await app.ledger.read(read), again=True)
+        if not done.files:
             raise BadInput("nothing was printed: " + "; ".join(f"{one.order}: {one.why}" for one in done.without))
         return done
 
@@ -158,6 +165,21 @@ class _Press:
         self._out = out
         self._quiet = quiet
         self._done = Printed()
+        self._lease: HeldLease | None = None
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """Two people who print at once would print each label twice, and two parcels would carry one waybill. Raises `Held`."""
+        ledger, owner = self._app.ledger, self._app.world.owner
+        lease = await ledger.write(
+            lambda session: work.take_lease(session, LEASE, owner, now_ms=ledger.now_ms(), ttl_ms=LEASE_MS),
+            name="print",
+        )
+        self._lease = lease
+        try:
+            yield
+        finally:
+            await ledger.write(lambda session: work.release_lease(session, lease), name="printed")
 
     async def run(self, parcels: Sequence[DeskParcel], *, again: bool) -> Printed:
         ready = [parcel for parcel in parcels if not self._unready(parcel, again=again)]
@@ -265,6 +287,7 @@ class _Press:
 
     def _keep(self, session: Session, made: Sequence[tuple[DeskParcel, bytes]], media_type: str) -> None:
         ledger = self._app.ledger
+        self._prolong(session)
         for parcel, content in made:
             stored.keep_label(
                 session,
@@ -343,9 +366,16 @@ class _Press:
 
     async def _note_printed(self, label_ids: Sequence[int]) -> None:
         ledger = self._app.ledger
-        await ledger.write(
-            lambda session: stored.note_printed(session, label_ids, now_ms=ledger.now_ms()), name="labels_printed"
-        )
+
+        def write(session: Session) -> None:
+            stored.note_printed(session, label_ids, now_ms=ledger.now_ms())
+            self._prolong(session)
+
+        await ledger.write(write, name="labels_printed")
+
+    def _prolong(self, session: Session) -> None:
+        if self._lease is not None:
+            work.check_lease(session, self._lease, now_ms=self._app.ledger.now_ms(), ttl_ms=LEASE_MS)
 
 
 OTHER_FORMATS = {"text/html": "html", "application/zpl": "zpl", "x-application/zpl": "zpl", "text/plain": "zpl"}

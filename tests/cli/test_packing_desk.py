@@ -183,6 +183,23 @@ def test_labels_are_printed_once_and_again_only_when_asked(shop: Desk) -> None:
     assert "do not ship" in shop.run("parcels", "labels", "--reprint", "902", expect=2)[1]
 
 
+def test_two_people_do_not_print_the_same_labels(shop: Desk) -> None:
+    ledger = shop.ledger()
+
+    def lease(until_ms: int) -> Any:
+        return lambda session: work.take_lease(session, "print_labels", "ani", now_ms=until_ms - 9_000, ttl_ms=9_000)
+
+    ledger.write_now(lease(ledger.now_ms() + 9_000))
+    _, err = shop.run("parcels", "labels", expect=75)
+    assert "ani" in err
+    assert not (shop.folder / "state" / "labels").exists()
+    shop.run("parcels", "labels", "--reprint", "902")
+    shop.change("UPDATE lease SET until_ms = 1")
+    ledger.close()
+    assert sum(sheet["parcels"] for sheet in shop.json("parcels", "labels")["files"]) == 2
+    assert shop.json("parcels", "labels")["printed_before"] == 3
+
+
 def test_old_labels_are_purged(shop: Desk) -> None:
     shop.run("parcels", "labels")
     assert shop.json("parcels", "labels", "--purge") == {"labels": 0, "files": 0}
