@@ -53,7 +53,7 @@ _GROUPS: tuple[tuple[PartGroup, tuple[str, ...]], ...] = (
     (PartGroup.REFUNDS, ("refund", "reversal", "return_price")),
     (PartGroup.SHIPPING, ("shipping", "freight", "logistic", "delivery")),
     (PartGroup.FEES, ("fee", "penalty", "ads", "charge", "affiliate", "campaign", "sponsor")),
-    (PartGroup.SALE, ("price", "revenue", "discount", "voucher", "subsidy", "sales", "coin")),
+    (PartGroup.SALE, ("price", "revenue", "discount", "voucher", "subsidy", "sales", "coin", "goods")),
 )
 """Words in a part's name, asked in this order: "voucher_xtra_service_fee_amount" is a fee, "voucher_from_seller" is not."""
 

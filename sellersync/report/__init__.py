@@ -4,7 +4,7 @@
 """
 
 from .as_json import render_json
-from .build import build
+from .build import build, trace
 from .csv_files import as_zip, render_csv
 from .html import render_html
 from .model import Language, Report
@@ -21,4 +21,5 @@ __all__ = [
     "render_json",
     "render_terminal",
     "render_xlsx",
+    "trace",
 ]

@@ -23,6 +23,7 @@ from .build_proof import differences, proof, pushes
 from .build_review import products, routine, scorecard
 from .build_stock import stock
 from .build_trade import orders, parcels, returns
+from .explain import Explanation, explain
 from .model import Language, Report
 from .period import Period, of_day
 from .reading import Reading, clean
@@ -61,6 +62,25 @@ def build(
         desk=desk,
         watch=watch,
     )
+
+
+def trace(
+    ledger: Ledger,
+    name: str,
+    *,
+    zone: ZoneInfo,
+    now: datetime,
+    period: Period,
+    desk: DeskRules | None = None,
+    watch: WatchRules | None = None,
+    demand: DemandPolicy | None = None,
+) -> Explanation:
+    """A figure of that report by its name (`figures`), and the rows of the ledger behind it, from one snapshot. Raises `BadInput`."""
+
+    def ask(reading: Reading) -> Explanation:
+        return explain(reading, _report(reading, "id", "", demand), name, demand=demand)
+
+    return look(ledger, ask, zone=zone, now=now, period=period, desk=desk, watch=watch)
 
 
 def look(

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from sellersync.domain.times import from_epoch_ms
-from sellersync.store import reads_report, tokens
+from sellersync.store import reads_report, requests, tokens
 from sellersync.store.reads import at as moment
 
 from .commands import urgency
 from .exposure import latency
 from .model import ChannelHealth, Health, Need, NeedGroup, Needs
-from .reading import Reading, at, clean, clean_details
+from .reading import Reading, at, clean, clean_details, ms_of
 
 FINDINGS_PER_KIND_MAX = 10_000
 
@@ -35,18 +35,21 @@ def _need(fact: reads_report.FindingFact) -> Need:
     return Need(fact.kind, fact.channel, subject, details, since, at(fact.deadline_ms))
 
 
-def quota_days(reading: Reading) -> list[str]:
-    """The days of the providers' quota clocks (UTC) that begin in the period."""
-    first = from_epoch_ms(reading.window.since_ms, where="period")
-    last = from_epoch_ms(reading.window.until_ms - 1, where="period").date()
-    day: date = first.date() if first.timestamp() % 86_400 == 0 else first.date() + timedelta(days=1)
-    return [(day + timedelta(days=number)).isoformat() for number in range((last - day).days + 1)]
+def requests_used(reading: Reading) -> list[requests.RequestsUsed]:
+    """Calls on the days of the providers' quota clocks (UTC) that begin in the period, by day and channel."""
+    since, until = (
+        from_epoch_ms(ms + ms_of(timedelta(days=1)) - 1, where="period").date()
+        for ms in (reading.window.since_ms, reading.window.until_ms)
+    )
+    return requests.requests_used(reading.session, since=since, until=until)
 
 
 def health(reading: Reading) -> Health:
     """How each channel is, and where the time of the period's sales went."""
     measured = reading.measured
-    requests = reads_report.requests_used(reading.session, quota_days(reading))
+    calls: dict[str, int] = {}
+    for used in requests_used(reading):
+        calls[used.channel] = calls.get(used.channel, 0) + used.reads + used.writes
     rows = []
     for channel in reading.channels:
         blind, blind_since = reading.blind[channel.id]
@@ -67,7 +70,7 @@ def health(reading: Reading) -> Health:
                 blind=blind,
                 blind_since=at(blind_since),
                 authorisation_ends=ends,
-                requests=requests.get(channel.id),
+                requests=calls.get(channel.slug),
             )
         )
     exposed = [sample for samples in measured.exposed.values() for sample in samples]

@@ -62,7 +62,7 @@ def products(reading: Reading) -> Products:
             counts[row.abc, row.xyz] = counts.get((row.abc, row.xyz), 0) + 1
     best = sorted((row for row in rows if row.units), key=lambda row: (-row.units, row.code))
     slow = sorted(
-        (row for row in rows if row.available > 0),
+        (row for row in rows if row.available > row.units),
         key=lambda row: (row.units / row.available, -row.available, row.code),
     )
     return Products(
@@ -161,18 +161,17 @@ def scorecard(orders: Orders, money: Money, health: Health) -> tuple[ChannelScor
     for channel in health.channels:
         if channel.kind != "channel":
             continue
-        own = [row for row in orders.rows if row.channel == channel.slug]
-        placed, units = sum(row.sales.orders for row in own), sum(row.sales.units for row in own)
+        own = next(row for row in orders.channels if row.channel == channel.slug)
         paid = settled.get(channel.slug)
         rows.append(
             ChannelScore(
                 channel=channel.slug,
-                orders=placed,
+                orders=own.sales.orders,
                 margin=Amount(None, 0) if paid is None else paid.margin,
                 margin_bp=None if paid is None or paid.margin.unknown else _bp(paid.margin.known, paid.sale),
                 fees_bp=None if paid is None else _bp(-paid.fees, paid.sale),
-                cancelled_bp=_bp(sum(row.sales.cancelled for row in own), placed),
-                returned_bp=_bp(sum(row.returned for row in own), units),
+                cancelled_bp=_bp(own.sales.cancelled, own.sales.orders),
+                returned_bp=_bp(own.returned, own.sales.units),
                 exposed_p50_ms=channel.exposed.p50_ms,
                 exposed_p95_ms=channel.exposed.p95_ms,
             )

@@ -122,7 +122,7 @@ def _sku(sku: SkuDemand) -> SkuOutlook:
     return SkuOutlook(
         code=clean(sku.code),
         title=clean(sku.title),
-        available=sku.stock.available,
+        available=sku.stock.available - sku.stock.short,
         per_day=None if chosen is None else chosen.per_day,
         error=None if chosen is None else chosen.error,
         method="" if chosen is None else chosen.method.value,

@@ -12,6 +12,7 @@ from sellersync.store.parcel_watch import TroubledParcel
 from sellersync.store.reads_queue import QueueEntry, queue
 
 from .model import (
+    ChannelSales,
     Due,
     OpenReturn,
     Orders,
@@ -67,6 +68,15 @@ def orders(reading: Reading) -> Orders:
     all_watched = bool(reading.selling) and all(channel.id in watched for channel in reading.selling)
     return Orders(
         rows=tuple(rows),
+        channels=tuple(
+            ChannelSales(
+                channel.slug,
+                add_up_sales(fact for fact in reading.orders if fact.channel_id == channel.id),
+                sum(number for key, number in late.items() if key[0] == channel.id),
+                sum(number for key, number in returned.items() if key[0] == channel.id),
+            )
+            for channel in reading.selling
+        ),
         total=add_up_sales(reading.orders),
         cancelled_from_before=sum(late.values()),
         returned=sum(returned.values()),

@@ -17,7 +17,7 @@ from sellersync.store import reads_goods, reads_money, reads_report, reads_retur
 from sellersync.store.reads_compared import ADOPTED
 
 from . import build_money, build_proof, build_review, build_stock, build_trade
-from .build_health import quota_days
+from .build_health import requests_used
 from .figures import (
     NO_CHANNEL,
     SKU,
@@ -137,10 +137,9 @@ class Tracer:
 
     def _health(self, figure: Figure) -> Iterator[Row]:
         if figure.measure == "requests":
-            for day in quota_days(self.reading):
-                for channel_id, sent in reads_report.requests_used(self.reading.session, [day]).items():
-                    if self._of(figure, channel_id):
-                        yield Row("requests", day, self.reading.slug(channel_id), sent)
+            for used in requests_used(self.reading):
+                if used.channel == figure.scope[0]:
+                    yield Row("requests", used.day.isoformat(), used.channel, used.reads + used.writes)
             return
         what = figure.measure.removesuffix("_p50").removesuffix("_p95")
         for sample in self.reading.measured.samples:
@@ -373,7 +372,10 @@ class Tracer:
                 values = {"units": share.units, "net": share.net, "cost": share.cost}
                 values["margin"] = None if share.cost is None else share.net - share.cost
                 amount = values[figure.measure]
-                yield self._settlement(one, 0 if amount is None else amount)
+                if figure.value is not None and amount is not None:
+                    yield self._settlement(one, amount)
+                elif figure.value is None and amount is None:
+                    yield self._settlement(one, 0)  # what makes it unknown
 
     def _courier(self, figure: Figure) -> Iterator[Row]:
         what = figure.measure.removeprefix("courier_")

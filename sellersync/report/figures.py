@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from .model import Latency, Report, Sales
+from .model import ChannelSales, Latency, Orders, Report, Sales, StorefrontSales
 from .model_money import Amount
 
 Unit = Literal["count", "units", "rupiah", "ms", "bp"]
@@ -87,35 +87,21 @@ def _latency(scope: tuple[str, ...], what: str, latency: Latency) -> Iterator[Fi
 
 def _orders(report: Report) -> Iterator[Figure]:
     orders = report.orders
-    extra = {"cancelled_from_before": orders.cancelled_from_before, "returned": orders.returned}
-    yield from _sales((), orders.total, extra)
-    for channel in dict.fromkeys(row.channel for row in orders.rows):
-        own = [row for row in orders.rows if row.channel == channel]
-        total = _joined([row.sales for row in own])
-        extra = {name: sum(getattr(row, name) for row in own) for name in ("cancelled_from_before", "returned")}
-        yield from _sales((channel,), total, extra)
-        for row in own:
-            if row.storefront:
-                extra = {"cancelled_from_before": row.cancelled_from_before, "returned": row.returned}
-                yield from _sales((channel, storefront_name(row.storefront)), row.sales, extra)
+    yield from _sales((), orders.total, _beside(orders))
+    for channel in orders.channels:
+        yield from _sales((channel.channel,), channel.sales, _beside(channel))
+        for row in orders.rows:
+            if row.channel == channel.channel and row.storefront:
+                yield from _sales((row.channel, storefront_name(row.storefront)), row.sales, _beside(row))
+
+
+def _beside(row: ChannelSales | StorefrontSales | Orders) -> dict[str, int]:
+    return {"cancelled_from_before": row.cancelled_from_before, "returned": row.returned}
 
 
 def storefront_name(storefront: str) -> str:
     """A storefront as part of a figure's name."""
     return storefront.replace(" ", "-")
-
-
-def _joined(parts: list[Sales]) -> Sales:
-    priced = [part.goods for part in parts if part.goods.known is not None]
-    unknown = sum(part.goods.unknown for part in parts)
-    nothing = unknown > 0 and not any(goods.known or not goods.unknown for goods in priced)
-    return Sales(
-        sum(part.orders for part in parts),
-        sum(part.cancelled for part in parts),
-        sum(part.unpaid for part in parts),
-        sum(part.units for part in parts),
-        Amount(None if nothing else sum(goods.known or 0 for goods in priced), unknown),
-    )
 
 
 def _sales(scope: tuple[str, ...], sales: Sales, extra: Mapping[str, int]) -> Iterator[Figure]:

@@ -147,8 +147,19 @@ class StorefrontSales:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelSales:
+    """All storefronts of a channel together."""
+
+    channel: str
+    sales: Sales
+    cancelled_from_before: int
+    returned: int
+
+
+@dataclass(frozen=True, slots=True)
 class Orders:
     rows: tuple[StorefrontSales, ...]
+    channels: tuple[ChannelSales, ...]
     total: Sales
     cancelled_from_before: int
     returned: int
@@ -322,9 +333,9 @@ class HandWork:
 
 @dataclass(frozen=True, slots=True)
 class SkuOutlook:
-    """What is known of a SKU's future: units a day with the forecast's error beside it, days that its stock lasts (at the forecast, and
-    at the forecast plus and minus its error; `None` for ever), units to buy (`None`: only a person can say), units beyond what will sell,
-    what lies there at cost."""
+    """What is known of a SKU's future. `available` is below zero where more was sold than is there. Units a day with the forecast's error
+    beside it; days that its stock lasts at the forecast, and at the forecast plus and minus its error (`None` for ever); units to `buy`
+    (`None`: only a person can say); units beyond what will sell; what lies there at cost."""
 
     code: str
     title: str

@@ -24,7 +24,8 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """`classes`: (A to C, X to Z or "") -> SKUs. `best` sold most units; `slow` are on the shelf and sold least, for their stock.
+    """`classes`: (A to C, X to Z or "") -> SKUs. `best` sold most units; `slow` have more on the shelf than the period
+    sold, and sold least for it.
     `unpriced` units were sold at an unknown price. `weeks`: over how many weeks evenness was measured, 0 when too few are known."""
 
     classes: tuple[tuple[str, str, int], ...]

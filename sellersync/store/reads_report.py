@@ -219,23 +219,6 @@ def _finding_events(session: Session, moment: str, since_ms: int, until_ms: int)
     return [FindingEvent(*row) for row in rows]
 
 
-def requests_used(session: Session, days: Sequence[str]) -> dict[int, int]:
-    """Channel id -> calls sent on these quota days (UTC, ISO dates); a channel of which none were counted is not in it."""
-    found: dict[int, int] = {}
-    for chunk in (days[start : start + CHUNK_IDS_MAX] for start in range(0, len(days), CHUNK_IDS_MAX)):
-        names = {f"d{number}": day for number, day in enumerate(chunk)}
-        rows = session.execute(
-            text(
-                f"SELECT channel_id, SUM(sent) AS sent FROM request_count WHERE day IN ({', '.join(f':{name}' for name in names)}) "
-                "GROUP BY channel_id ORDER BY channel_id"
-            ),
-            names,
-        )
-        for row in rows:
-            found[row.channel_id] = found.get(row.channel_id, 0) + int(row.sent)
-    return found
-
-
 # --------------------------------------------------------------------------------------------------------------------------- orders
 
 
