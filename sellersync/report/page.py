@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 Tone = Literal["", "good", "warn", "bad", "dim"]
-Form = Literal["count", "decimal", "rupiah", "day", "moment"]
+Form = Literal["count", "decimal", "rupiah", "share", "day", "moment"]
 
 
 class Shown(str):

@@ -108,7 +108,9 @@ class Words:
 
     def share(self, basis_points: int | None) -> str:
         """A share of a hundred with one digit behind the comma."""
-        return self.say("unknown") if basis_points is None else f"{self.decimal(basis_points / 100)}%"
+        if basis_points is None:
+            return self.say("unknown")
+        return Shown(f"{self.decimal(basis_points / 100)}%", basis_points / 10_000, "share")
 
     def figure(self, name: str) -> str:
         """What a figure is called on the page: section, channel or SKU, measure."""

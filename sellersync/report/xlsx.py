@@ -37,6 +37,7 @@ _FORMS = {
     "count": "[$-{lcid}]#,##0",
     "decimal": "[$-{lcid}]#,##0.0##",
     "rupiah": '[$Rp-{lcid}]#,##0;-[$Rp-{lcid}]#,##0',
+    "share": "0.0%",
     "day": "[$-{lcid}]ddd d mmm yyyy",
     "moment": '[$-{lcid}]d mmm yyyy hh"."mm',
 }  # fmt: skip
