@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from functools import lru_cache
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any
 
 from sellersync.domain.errors import ConfigError
@@ -14,10 +16,21 @@ GROUP = "sellersync.connectors"
 SIMULATOR_GROUP = "sellersync.simulators"
 
 
+@lru_cache(maxsize=8)
+def _points(group: str, path: tuple[str, ...]) -> EntryPoints:
+    """The entry points of all packages on `path`. Reading them opens every package's metadata and a start asks for many providers: they
+    are read once, until the path itself changes."""
+    return entry_points(group=group)
+
+
+def _of(group: str) -> EntryPoints:
+    return _points(group, tuple(sys.path))
+
+
 def installed() -> Mapping[str, str]:
     """Provider name -> where its class lives. Two packages with one provider name are refused."""
     found: dict[str, str] = {}
-    for point in entry_points(group=GROUP):
+    for point in _of(GROUP):
         if found.get(point.name, point.value) != point.value:
             raise ConfigError([f"two installed packages claim the provider {point.name!r}: uninstall one of them"])
         found[point.name] = point.value
@@ -26,7 +39,7 @@ def installed() -> Mapping[str, str]:
 
 def connector_class(provider: str) -> type[Connector]:
     """The connector of a provider. Raises `ConfigError` naming what is installed, or why it cannot be loaded."""
-    for point in entry_points(group=GROUP, name=provider):
+    for point in _of(GROUP).select(name=provider):
         try:
             loaded = point.load()
         except (ImportError, AttributeError) as failure:
@@ -41,6 +54,6 @@ def connector_class(provider: str) -> type[Connector]:
 
 def simulator_class(provider: str) -> type[Any]:
     """The simulator that ships with a connector. Raises `ConfigError`."""
-    for point in entry_points(group=SIMULATOR_GROUP, name=provider):
+    for point in _of(SIMULATOR_GROUP).select(name=provider):
         return point.load()  # type: ignore[no-any-return]
     raise ConfigError([f"the connector {provider!r} ships no simulator"])

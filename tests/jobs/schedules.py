@@ -36,6 +36,10 @@ PULLS_SHARE = 0.1
 """Of the pulls between, so many are struck, too; the others leave the faults to the bookings."""
 WAITS_S = (3.0, 20.0, 75.0, 200.0)
 TOKEN_KILLERS = ("expire_tokens", "expire_access_tokens", "kill_access_tokens")
+STUBBORN_SHARE = 0.03
+STUBBORN_MAX = 12
+BOOKING_CALLS = ("/confirm", "/request_pickup", "/rts", "/ship_order", "/ship")
+"""How the paths of the calls end that book, over all providers."""
 DEAD_STATUSES = ("cancelled", "rejected", "courier_not_found", "300")
 
 
@@ -69,15 +73,30 @@ class Figures:
 
 
 class Chaos:
-    """Decides what goes wrong, and keeps count. One seed replays one schedule."""
+    """Decides what goes wrong, and keeps count. One seed replays one schedule.
+
+    In a `stubborn` one every booking call is lost on its way, again and again, until the product stops trying: a person decides.
+    """
 
     def __init__(self, seed: object, figures: Figures) -> None:
         self.rng = Random(f"chaos-{seed}")
         self.on = False
         self.left = self.rng.randint(1, FAULTS_MAX)
         self.share = self.rng.choice((0.15, 0.35, 0.7))
+        self.stubborn = Random(f"stubborn-{seed}").random() < STUBBORN_SHARE
+        self.lost = 0
         self.happened: list[str] = []
         self._figures = figures
+
+    def loses(self, request: httpx.Request) -> bool:
+        """Is this booking call lost before anybody processes it?"""
+        booking = request.method != "GET" and request.url.path.endswith(BOOKING_CALLS)
+        if not (self.on and self.stubborn and booking and self.lost < STUBBORN_MAX):
+            return False
+        self.lost += 1
+        self.happened.append(f"lost {request.method} {request.url.path}")
+        self._figures.faults["lost"] += 1
+        return True
 
     def strike(self, what: str, kinds: Sequence[str], share: float) -> str:
         """The fault that strikes here, or ""."""
@@ -156,6 +175,9 @@ class Life:
         def handle(request: httpx.Request) -> httpx.Response:
             if self.dead:
                 raise Killed
+            if self.bench.chaos.loses(request):
+                sim.faults.append(Fault(FaultKind.DROP_BEFORE))
+                return sim.transport_handler(request)
             kind = self.bench.chaos.strike(f"{request.method} {request.url.path}", CALL_FAULTS, self.bench.chaos.share)
             if kind == "refused":
                 raise httpx.ConnectError("connection refused", request=request)
