@@ -297,7 +297,10 @@ def parse(command: Any, arguments: list[str]) -> None:
     """Parse a command line down to its last command, running nothing. Raises for what the command line would refuse."""
     context = command.make_context("sellersync", [word for word in arguments if word != "--json"])
     while hasattr(command, "resolve_command"):
-        _, command, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+        further = [*context._protected_args, *context.args]
+        if not further and command.invoke_without_command:
+            return
+        _, command, rest = command.resolve_command(context, further)
         assert command is not None
         context = command.make_context("command", list(rest), parent=context)
 
