@@ -67,6 +67,7 @@ def build_news(
         install_id=install_id,
         notifiers=notifiers,
         write=partial(write, settings, ledger),
+        redact=redactor,
         make=make or partial(make_files, settings, ledger),
     )
 

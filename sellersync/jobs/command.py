@@ -11,13 +11,14 @@ from sellersync.domain.errors import Temporary
 from sellersync.settings import Settings
 
 SAID_CHARS_MAX = 200
+GRACE_S = 5.0
 BUG_CODE = 70
 """Exit code of a command that failed by a bug of ours."""
 
 
 async def run_command(settings: Settings, words: Sequence[str], *, timeout_s: float) -> None:
     """Run `sellersync WORDS` on the same configuration and wait for its end. Raises `Temporary` with what it said when it ends in any
-    other way than well or takes too long, `RuntimeError` when it ran into a bug. It is killed when the caller is cancelled."""
+    other way than well or takes too long, `RuntimeError` when it ran into a bug. When the caller is cancelled it is asked to end, then killed."""
     options = ["--config", str(settings.path)]
     if settings.credentials_dir is not None:
         options += ["--credentials", str(settings.credentials_dir)]
@@ -35,10 +36,21 @@ async def run_command(settings: Settings, words: Sequence[str], *, timeout_s: fl
         raise Temporary(f"sellersync {words[0]} took more than {timeout_s:.0f} seconds") from None
     finally:
         if child.returncode is None:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+            await _ended(child)
     if child.returncode:
         said = " ".join(told.decode("utf-8", "replace").split())[-SAID_CHARS_MAX:]
         sentence = f"sellersync {' '.join(words[:2])} ended with {child.returncode}: {said}"
         raise RuntimeError(sentence) if child.returncode == BUG_CODE else Temporary(sentence)
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    """A process that sends finishes the message that is under way."""
+    with suppress(ProcessLookupError):
+        child.terminate()
+    try:
+        async with asyncio.timeout(GRACE_S):
+            await child.wait()
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 
@@ -57,6 +57,8 @@ class News:
     notifiers: Mapping[str, Notifier]
     write: Callable[[Batch, str], Message]
     make: Callable[[str], Awaitable[None]]
+    redact: Callable[[str], str]
+    """Takes secrets out of what a notifier said."""
 
 
 def message_id(install_id: str, notifier: str, kind: str, subjects: Sequence[str]) -> str:
@@ -175,6 +177,7 @@ async def _take(news: News, ids: Sequence[int], deadline_ms: int) -> list[int]:
 
 
 async def _settle(news: News, ids: Sequence[int], delivery: Delivery) -> None:
+    delivery = replace(delivery, detail=news.redact(delivery.detail))
     await news.ledger.write(
         partial(settle, ids=ids, delivery=delivery, now_ms=news.ledger.now_ms()), name="settle_message"
     )
