@@ -80,8 +80,11 @@ def _drawn(heads: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequen
     from rich.text import Text
 
     drawn = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for head, right in zip(heads, numeric, strict=True):
-        drawn.add_column(head, justify="right" if right else "left", overflow="fold")
+    for index, (head, right) in enumerate(zip(heads, numeric, strict=True)):
+        one_word = not any(
+            " " in row[index] for row in cells
+        )  # a waybill in two pieces can be neither copied nor compared
+        drawn.add_column(head, justify="right" if right else "left", overflow="fold", no_wrap=one_word)
     for row in cells:
         drawn.add_row(*(Text(cell) for cell in row))
     Console().print(drawn)
