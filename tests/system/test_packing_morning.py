@@ -15,13 +15,15 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mail_server import MailServer, running
 from paper import barcodes, pages, words
-from premises import SHELF, Premises, until
+from premises import SHELF, Premises
+from premises import until as wait_until
 
 from sellersync.sandbox.kit import Event
 from sellersync.sandbox.mount import LoopThread
@@ -29,6 +31,8 @@ from sellersync.sandbox.mount import LoopThread
 CHANNELS = {"tokopedia": "tokopedia", "shopee": "shopee", "lazada": "lazada", "toko": "woocommerce"}
 BUNDLE = {"KOPI-250": 2, "TEKO-01": 1}
 COMMAND_TIMEOUT_S = 60.0
+until = partial(wait_until, timeout_s=30.0)
+"""Four channels, a daemon and commands share few processors."""
 GUIDES = [Path(__file__).parents[2] / "docs" / name for name in ("packing-desk.md", "meja-packing.md")]
 LOCALE = {"LC_ALL": "C.UTF-8", "COLUMNS": "200"}
 
@@ -149,7 +153,7 @@ def _booked(place: Morning, orders: dict[str, str]) -> list[dict[str, Any]]:
     """The daemon books every order; returns the queue of the desk."""
 
     numbered = "SELECT COUNT(*) FROM parcel WHERE state = 'booked' AND waybill <> ''"
-    until(lambda: place.query(numbered) == [(8,)], what="eight parcels with waybills", timeout_s=20)
+    until(lambda: place.query(numbered) == [(8,)], what="eight parcels with waybills")
     place.look("parcels", "list", "--due", "today")
     queue: list[dict[str, Any]] = place.json("parcels", "list")
     assert Counter(row["order"] for row in queue) == {
