@@ -295,7 +295,7 @@ class Bench:
     ) -> PushPlan:
         return self.read(
             lambda session: plan_pushes(
-                pushes.target_facts(session, self.channels[channel], now_ms=self.now_ms(), pots=pots, **facts),
+                target_facts(session, self.channels[channel], now_ms=self.now_ms(), pots=pots, **facts),
                 policy or PushPolicy(),
                 fresh=fresh,
             )
