@@ -18,7 +18,8 @@ BUG_CODE = 70
 
 async def run_command(settings: Settings, words: Sequence[str], *, timeout_s: float) -> None:
     """Run `sellersync WORDS` on the same configuration and wait for its end. Raises `Temporary` with what it said when it ends in any
-    other way than well or takes too long, `RuntimeError` when it ran into a bug. When the caller is cancelled it is asked to end, then killed."""
+    other way than well or takes too long, `RuntimeError` when it ran into a bug. When the caller is
+    cancelled it is asked to end, at last killed."""
     options = ["--config", str(settings.path)]
     if settings.credentials_dir is not None:
         options += ["--credentials", str(settings.credentials_dir)]
