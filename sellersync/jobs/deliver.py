@@ -49,7 +49,7 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class News:
     """What sending needs. `write` puts a batch into words for its notifier; `make` makes the files of a report and raises
-    `SellersyncError` when that fails."""
+    `SellersyncError`, or `RuntimeError` for a bug, when that fails."""
 
     settings: Settings
     ledger: Ledger
@@ -69,7 +69,7 @@ def message_id(install_id: str, notifier: str, kind: str, subjects: Sequence[str
 async def run(news: News, *, stopping: Callable[[], bool] = bool) -> dict[str, int]:
     """Send what is due, until `stopping` says that the process is about to end. Returns how many messages had which outcome."""
     counts: dict[str, int] = {}
-    await _make_files(news, counts)
+    await _make_files(news, counts, stopping)
     ledger = news.ledger
     quiet = alerts.quiet(news.settings, ledger.clock.now())
     rows = await ledger.read(partial(deliveries.due, now_ms=ledger.now_ms(), findings=not quiet, limit=DUE_MAX))
@@ -113,16 +113,18 @@ def _group(row: DueRow) -> tuple[str, str, str]:
     return row.notifier, row.kind, row.finding_kind
 
 
-async def _make_files(news: News, counts: dict[str, int]) -> None:
-    """Make the files of reports before anything is sent, each in a process of its own."""
+async def _make_files(news: News, counts: dict[str, int], stopping: Callable[[], bool]) -> None:
+    """Make the files of reports before anything is sent. One that fails, by a bug too, holds up nothing else."""
     ledger = news.ledger
     rows = await ledger.read(partial(deliveries.due, now_ms=ledger.now_ms(), limit=DUE_MAX))
     for row in rows:
+        if stopping():
+            return
         if row.notifier != deliveries.FILE or not await _take(news, [row.id], MAKE_DEADLINE_MS):
             continue
         try:
             await news.make(row.subject)
-        except SellersyncError as failure:
+        except (SellersyncError, RuntimeError) as failure:
             log.warning("report %s was not made: %s", row.subject, failure)
             await _settle(news, [row.id], Delivery(Outcome.DOWN, str(failure)))
             continue

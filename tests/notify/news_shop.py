@@ -96,6 +96,9 @@ class NewsShop:
     made: list[str] = field(default_factory=list)
     """Reports whose files were made."""
     make_fails: int = 0
+    make_failure: Exception = field(
+        default_factory=lambda: Temporary("sellersync report ended with 1: the disk is full")
+    )
     mounts: dict[str, Mounted] = field(default_factory=dict)
 
     @contextmanager
@@ -212,7 +215,7 @@ class NewsShop:
         """The files of a report, as `sellersync report` writes them; another test makes real ones."""
         if self.make_fails:
             self.make_fails -= 1
-            raise Temporary("sellersync report ended with 1: the disk is full")
+            raise self.make_failure
         self.made.append(subject)
         folder = self.folder / "state" / "reports"
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from news_shop import NewsShop
 from test_send_mails import template as template
 
 from sellersync.cli import main
+from sellersync.domain.errors import Temporary
 from sellersync.report.words_id import FINDINGS
 from sellersync.sandbox.kit import Fault, FaultKind
 
@@ -184,12 +185,16 @@ def test_weeks_and_months(shop: NewsShop) -> None:
     assert shop.made == ["week 2026-W47", "week 2026-W48", "month 2026-11"]
 
 
-def test_a_report_that_cannot_be_made_is_tried_again_and_named(shop: NewsShop) -> None:
-    shop.configure(REPORTS)
+@pytest.mark.parametrize("failure", [Temporary("the disk is full"), RuntimeError("sellersync report ended with 70")])
+def test_a_report_that_cannot_be_made_is_tried_again_and_named(shop: NewsShop, failure: Exception) -> None:
+    shop.configure(REPORTS + TO_STAFF)
     shop.tell()
+    shop.opens("bug", "pull_orders", what="x")
     shop.at_wib(22, 7)
-    shop.make_fails = 1
-    assert shop.tell() == {}
+    shop.make_fails, shop.make_failure = 1, failure
+    assert shop.tell() == {"sent": 1}, "the alert goes out"
+    shop.closes("bug", "pull_orders")
+    shop.tell()
     assert shop.query("SELECT kind, subject FROM finding WHERE closed_ms IS NULL") == [
         ("report_not_made", "day 2026-11-21")
     ]
