@@ -55,7 +55,13 @@ DOORS: dict[str, tuple[str, ...]] = {
         "sellersync.sandbox",
     ),  # the judge reads the ledger's file with nothing of ours between
     "cryptography": ("sellersync.store",),
-    "httpx": ("sellersync.connector.http", "sellersync.notify.web", "sellersync.sandbox", "sellersync.testing", "connectors"),
+    "httpx": (
+        "sellersync.connector.http",
+        "sellersync.notify.web",
+        "sellersync.sandbox",
+        "sellersync.testing",
+        "connectors",
+    ),
     "tenacity": ("sellersync.connector.http",),
     "apscheduler": ("sellersync.daemon",),
     "pydantic_settings": ("sellersync.settings",),

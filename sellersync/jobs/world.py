@@ -69,8 +69,8 @@ class Policy:
     sender: Place | None = None
     default_weight_g: int = 1_000
     differences: Mapping[Difference, DifferencePolicy] = field(default_factory=lambda: dict(DEFAULT_POLICIES))
-    desk: DeskRules = DeskRules()
-    watch: WatchRules = WatchRules()
+    desk: DeskRules = field(default_factory=DeskRules)
+    watch: WatchRules = field(default_factory=WatchRules)
     note_to_buyer: bool = True
     language: str = "id"
     """Of what buyers are told."""

@@ -239,7 +239,8 @@ class ReportSettings(Table):
         default=(), description="names of those that the report of the week before goes to, on Mondays"
     )
     monthly_to: tuple[str, ...] = Field(
-        default=(), description="names of those that the report of the month before goes to, on the first day of a month"
+        default=(),
+        description="names of those that the report of the month before goes to, on the first day of a month",
     )
 
     @field_validator("at")

@@ -46,7 +46,8 @@ def _event(what: str) -> str:
 
 
 _PARCEL_EVENTS = text(
-    " UNION ALL ".join(_event(what) for what in ("booked", "picked_up", "delivered")) + " ORDER BY at_ms, parcel_id, what"
+    " UNION ALL ".join(_event(what) for what in ("booked", "picked_up", "delivered"))
+    + " ORDER BY at_ms, parcel_id, what"
 )
 
 

@@ -97,7 +97,9 @@ def test_a_page_too_long_for_mail_programs_names_what_is_left_out(shop: Books) -
 
 
 def test_foreign_text_is_text(shop: Books) -> None:
-    page = replace(lay_out(golden_report(shop.ledger, "en")), verdict='<img src=x onerror="y">\r\nBcc: \u202ex', sections=())
+    page = replace(
+        lay_out(golden_report(shop.ledger, "en")), verdict='<img src=x onerror="y">\r\nBcc: \u202ex', sections=()
+    )
     assert "<img" not in as_html(page)
     assert "\r" not in as_text(page)
     assert "\u202e" not in as_html(page)
