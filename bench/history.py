@@ -1,4 +1,4 @@
-"""A shop's history of any length as a ledger file, written straight into the tables: orders, movements, parcels, settlements, pushes, seals.
+"""A shop's history of any length as a ledger file, written straight into the tables.
 
     .venv/bin/python bench/history.py FILE [--orders 200000] [--days 365] [--skus 800] [--seed 1]
 
@@ -85,9 +85,15 @@ class History:
             self.order(number, placed_ms)
         for (sku, warehouse, account), quantity in self.balance.items():
             self.insert(
-                "balance", "sku_id, warehouse_id, account, quantity, changed_ms, movement_id", sku, warehouse, account,
-                quantity, END_MS, self.movement,
-            )  # fmt: skip
+                "balance",
+                "sku_id, warehouse_id, account, quantity, changed_ms, movement_id",
+                sku,
+                warehouse,
+                account,
+                quantity,
+                END_MS,
+                self.movement,
+            )
         for key, value in (("install_id", "0123456789abcdef"), ("epoch", "1"), ("created_ms", str(self.first_ms))):
             self.database.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (key, value))
         self.flush()
@@ -96,30 +102,104 @@ class History:
         self.insert("warehouse", "id, code, name", 1, "main", "")
         for number, (slug, _) in enumerate(CHANNELS, start=1):
             self.insert(
-                "channel", "id, provider, remote_shop_id, slug, kind, warehouse_id, created_ms, first_walk_done_ms, failures, state, "
-                "trouble, last_pull_ms, last_push_ms", number, slug, slug, slug, "channel", 1, self.first_ms, self.first_ms, 0, "ok", "",
-                END_MS + 6 * 3_600_000, END_MS,
-            )  # fmt: skip
-        self.insert("document", "id, kind, warehouse_id, at_ms, created_ms, who, note, source", 1, "count", 1, self.first_ms, self.first_ms,
-                    "sari", "", "person")  # fmt: skip
+                "channel",
+                "id, provider, remote_shop_id, slug, kind, warehouse_id, created_ms, first_walk_done_ms, failures, state, "
+                "trouble, last_pull_ms, last_push_ms",
+                number,
+                slug,
+                slug,
+                slug,
+                "channel",
+                1,
+                self.first_ms,
+                self.first_ms,
+                0,
+                "ok",
+                "",
+                END_MS + 6 * 3_600_000,
+                END_MS,
+            )
+        self.insert(
+            "document",
+            "id, kind, warehouse_id, at_ms, created_ms, who, note, source",
+            1,
+            "count",
+            1,
+            self.first_ms,
+            self.first_ms,
+            "sari",
+            "",
+            "person",
+        )
         for sku in range(1, self.skus + 1):
             counted = self.rng.randrange(self.units_each, 2 * self.units_each)
-            self.insert("sku", "id, code, title, barcode, buffer, created_ms", sku, f"SKU-{sku:05d}", f"Barang {sku}", "", 0, self.first_ms)  # fmt: skip
-            self.insert("count_line", "document_id, sku_id, warehouse_id, at_ms, counted, expected", 1, sku, 1, self.first_ms, counted, 0)  # fmt: skip
+            self.insert(
+                "sku",
+                "id, code, title, barcode, buffer, created_ms",
+                sku,
+                f"SKU-{sku:05d}",
+                f"Barang {sku}",
+                "",
+                0,
+                self.first_ms,
+            )
+            self.insert(
+                "count_line",
+                "document_id, sku_id, warehouse_id, at_ms, counted, expected",
+                1,
+                sku,
+                1,
+                self.first_ms,
+                counted,
+                0,
+            )
             self.move(sku, counted, "adjustment", "available", self.first_ms, "document", 1, 1, sku, "count")
             if sku % 10:
-                self.insert("cost", "sku_id, since_ms, amount, recorded_ms, who", sku, self.first_ms, 9_000 + sku, self.first_ms, "sari")  # fmt: skip
+                self.insert(
+                    "cost",
+                    "sku_id, since_ms, amount, recorded_ms, who",
+                    sku,
+                    self.first_ms,
+                    9_000 + sku,
+                    self.first_ms,
+                    "sari",
+                )
             for channel in range(1, len(CHANNELS) + 1):
                 key = (sku - 1) * len(CHANNELS) + channel
-                self.insert("listing", "id, channel_id, remote_key, seller_sku, title, variation, barcode, price, active, managed, "
-                            "recipe_id, first_seen_ms, seen_ms", key, channel, f"L{sku}", f"SKU-{sku:05d}", f"Barang {sku}", "", "",
-                            25_000, True, True, key, self.first_ms, self.first_ms)  # fmt: skip
+                self.insert(
+                    "listing",
+                    "id, channel_id, remote_key, seller_sku, title, variation, barcode, price, active, managed, "
+                    "recipe_id, first_seen_ms, seen_ms",
+                    key,
+                    channel,
+                    f"L{sku}",
+                    f"SKU-{sku:05d}",
+                    f"Barang {sku}",
+                    "",
+                    "",
+                    25_000,
+                    True,
+                    True,
+                    key,
+                    self.first_ms,
+                    self.first_ms,
+                )
                 self.insert(
                     "recipe", "id, listing_id, version, created_ms, who", key, key, 1, self.first_ms, "exact SKU"
                 )
                 self.insert("recipe_item", "recipe_id, sku_id, quantity", key, sku, 1)
-                self.insert("target", "id, channel_id, remote_key, location, acked_version, pot_inside, agreed_zero, blocked", key, channel,
-                            f"L{sku}", "", 0, False, False, "")  # fmt: skip
+                self.insert(
+                    "target",
+                    "id, channel_id, remote_key, location, acked_version, pot_inside, agreed_zero, blocked",
+                    key,
+                    channel,
+                    f"L{sku}",
+                    "",
+                    0,
+                    False,
+                    False,
+                    "",
+                )
                 self.insert("listing_target", "listing_id, target_id", key, key)
         self.flush()
 
@@ -131,13 +211,39 @@ class History:
         state = "cancelled" if cancelled else ("completed" if done else "ready")
         seen = placed_ms + rng.randrange(5_000, 90_000)
         self.insert(
-            "sales_order", "id, channel_id, remote_id, number, storefront, state, remote_status, created_ms, updated_ms, read_started_ms, "
+            "sales_order",
+            "id, channel_id, remote_id, number, storefront, state, remote_status, created_ms, updated_ms, read_started_ms, "
             "digest, paid_ms, seen_ms, changed_ms, cancelled_ms, shipped_ms, ship_by_ms, cod, hold_expired, goods_total, shipping_fee, "
             "payment_method, courier_service, cancel_by, cancel_reason, problems, posted_rev, gone",
-            number, channel, f"{channel}-{number:08d}", "", "", state, state.upper(), placed_ms, placed_ms, seen, "d", placed_ms, seen, seen,
-            placed_ms + 3_600_000 if cancelled else None, placed_ms + DAY_MS if done and not cancelled else None, placed_ms + 2 * DAY_MS,
-            False, False, None, 10_000, "", "", "", "", "", 2 if done else 1, "",
-        )  # fmt: skip
+            number,
+            channel,
+            f"{channel}-{number:08d}",
+            "",
+            "",
+            state,
+            state.upper(),
+            placed_ms,
+            placed_ms,
+            seen,
+            "d",
+            placed_ms,
+            seen,
+            seen,
+            placed_ms + 3_600_000 if cancelled else None,
+            placed_ms + DAY_MS if done and not cancelled else None,
+            placed_ms + 2 * DAY_MS,
+            False,
+            False,
+            None,
+            10_000,
+            "",
+            "",
+            "",
+            "",
+            "",
+            2 if done else 1,
+            "",
+        )
         chosen = rng.sample(range(1, self.skus + 1), rng.choice((1, 1, 1, 2)))
         left = done and not cancelled
         total = 0
@@ -147,12 +253,30 @@ class History:
             total += price * units
             stage = "cancelled" if cancelled else ("left" if left else "open")
             self.insert(
-                "order_line", "order_id, line_key, aliases, listing_key, target_key, location, seller_sku, title, quantity, unit_price, "
-                "ours, units, left_count, left_keys, return_due, recipe_id, warehouse_id, target_id, held_outside, on_shelf", number, f"l{leg}",
-                "[]", f"L{sku}", f"L{sku}", "", f"SKU-{sku:05d}", f"Barang {sku}", units, price, True,
-                json.dumps([[stage, units, "", "unknown"]]), units if left else 0, "[]", 0, (sku - 1) * len(CHANNELS) + channel, 1,
-                (sku - 1) * len(CHANNELS) + channel, 0, 0 if left or cancelled else units,
-            )  # fmt: skip
+                "order_line",
+                "order_id, line_key, aliases, listing_key, target_key, location, seller_sku, title, quantity, unit_price, "
+                "ours, units, left_count, left_keys, return_due, recipe_id, warehouse_id, target_id, held_outside, on_shelf",
+                number,
+                f"l{leg}",
+                "[]",
+                f"L{sku}",
+                f"L{sku}",
+                "",
+                f"SKU-{sku:05d}",
+                f"Barang {sku}",
+                units,
+                price,
+                True,
+                json.dumps([[stage, units, "", "unknown"]]),
+                units if left else 0,
+                "[]",
+                0,
+                (sku - 1) * len(CHANNELS) + channel,
+                1,
+                (sku - 1) * len(CHANNELS) + channel,
+                0,
+                0 if left or cancelled else units,
+            )
             self.move(sku, units, "available", "reserved", seen, "order", number, 1, leg, "ordered")
             if cancelled:
                 self.move(sku, units, "reserved", "available", seen + 3_600_000, "order", number, 2, leg, "cancelled")
@@ -169,16 +293,44 @@ class History:
     def parcel(self, number: int, channel: int, placed_ms: int, done: bool) -> None:
         booked, left = placed_ms + 3_600_000, placed_ms + DAY_MS
         self.insert(
-            "parcel", "id, channel_id, order_id, number, state, remote_status, remote_id, adopted, waybill, pickup_code, courier, service, "
-            "why_chosen, routing_code, created_ms, booked_ms, picked_up_ms, delivered_ms, state_since_ms", number, channel, number, 1,
-            "delivered" if done else "booked", "", f"P{number}", False, f"W{number}", "", "jne", "reg", "", "", booked, booked,
-            left if done else None, left + 2 * DAY_MS if done else None, left + 2 * DAY_MS if done else booked,
-        )  # fmt: skip
+            "parcel",
+            "id, channel_id, order_id, number, state, remote_status, remote_id, adopted, waybill, pickup_code, courier, service, "
+            "why_chosen, routing_code, created_ms, booked_ms, picked_up_ms, delivered_ms, state_since_ms",
+            number,
+            channel,
+            number,
+            1,
+            "delivered" if done else "booked",
+            "",
+            f"P{number}",
+            False,
+            f"W{number}",
+            "",
+            "jne",
+            "reg",
+            "",
+            "",
+            booked,
+            booked,
+            left if done else None,
+            left + 2 * DAY_MS if done else None,
+            left + 2 * DAY_MS if done else booked,
+        )
 
     def settlement(self, number: int, channel: int, at_ms: int, total: int) -> None:
         fee = total // 12
-        self.insert("settlement", "id, channel_id, remote_id, order_remote_id, settled_ms, net, seen_ms, changed_ms", number, channel,
-                    f"S{number}", f"{channel}-{number:08d}", at_ms, total - fee, at_ms, at_ms)  # fmt: skip
+        self.insert(
+            "settlement",
+            "id, channel_id, remote_id, order_remote_id, settled_ms, net, seen_ms, changed_ms",
+            number,
+            channel,
+            f"S{number}",
+            f"{channel}-{number:08d}",
+            at_ms,
+            total - fee,
+            at_ms,
+            at_ms,
+        )
         self.insert("settlement_part", "settlement_id, name, amount", number, "order_original_price", total)
         self.insert("settlement_part", "settlement_id, name, amount", number, "commission_fee", -fee)
 
@@ -186,20 +338,58 @@ class History:
         for other in range(1, len(CHANNELS) + 1):
             if other != channel:
                 self.insert(
-                    "push", "target_id, level, ledger_version, key, attempt, wanted_ms, sent_ms, answered_ms, outcome, detail",
-                    (sku - 1) * len(CHANNELS) + other, 10, self.movement, f"k{self.movement}", 1, seen_ms, seen_ms + 900, seen_ms + 1_500,
-                    "applied", "",
-                )  # fmt: skip
+                    "push",
+                    "target_id, level, ledger_version, key, attempt, wanted_ms, sent_ms, answered_ms, outcome, detail",
+                    (sku - 1) * len(CHANNELS) + other,
+                    10,
+                    self.movement,
+                    f"k{self.movement}",
+                    1,
+                    seen_ms,
+                    seen_ms + 900,
+                    seen_ms + 1_500,
+                    "applied",
+                    "",
+                )
 
     def move(
-        self, sku: int, units: int, source: str, destination: str, at_ms: int, kind: str, cause: int, revision: int, leg: int, reason: str
-    ) -> None:  # fmt: skip
+        self,
+        sku: int,
+        units: int,
+        source: str,
+        destination: str,
+        at_ms: int,
+        kind: str,
+        cause: int,
+        revision: int,
+        leg: int,
+        reason: str,
+    ) -> None:
         self.movement += 1
         places = {"available": 1, "reserved": 1}
-        row = (self.movement, sku, units, source, places.get(source, 0), destination, places.get(destination, 0), at_ms, at_ms, kind, cause,
-               revision, leg, reason, "sync")  # fmt: skip
-        self.insert("movement", "id, sku_id, quantity, source, source_warehouse_id, destination, destination_warehouse_id, occurred_ms, "
-                    "recorded_ms, cause_kind, cause_id, revision, leg, reason, who", *row)  # fmt: skip
+        row = (
+            self.movement,
+            sku,
+            units,
+            source,
+            places.get(source, 0),
+            destination,
+            places.get(destination, 0),
+            at_ms,
+            at_ms,
+            kind,
+            cause,
+            revision,
+            leg,
+            reason,
+            "sync",
+        )
+        self.insert(
+            "movement",
+            "id, sku_id, quantity, source, source_warehouse_id, destination, destination_warehouse_id, occurred_ms, "
+            "recorded_ms, cause_kind, cause_id, revision, leg, reason, who",
+            *row,
+        )
         self.chain = seals.link(self.chain, row)
         self.insert("seal", "movement_id, hash, sealed_ms", self.movement, self.chain, at_ms)
         for key, change in (((sku, row[4], source), -units), ((sku, row[6], destination), units)):

@@ -15,6 +15,8 @@ from .reading import Reading, at
 
 TRACED_MAX = 50
 """So many changed figures are traced back to the moment of their change."""
+WHOLE = {"orders": "orders", "money": "settlements"}
+"""Section -> the measure that all its rows belong to, whatever else they are: a cancelled order is no unit any more."""
 
 
 def keep(ledger: Ledger, report: Report) -> bool:
@@ -65,10 +67,11 @@ def meaning_of(name: str) -> str:
 
 
 def _first_after(tracer: Tracer, figure: Figure, moment_ms: int) -> int | None:
-    """When the first of the rows behind a figure was recorded after a moment."""
+    """When the first of the rows that are behind a figure, or were, was recorded after a moment."""
+    rows = tracer.rows(figure)
+    if (whole := WHOLE.get(figure.section)) is not None:
+        rows += tracer.rows(replace(figure, measure=whole, unit="count"))
     after = [
-        to_epoch_ms(row.recorded)
-        for row in tracer.rows(figure)
-        if row.recorded is not None and to_epoch_ms(row.recorded) > moment_ms
+        to_epoch_ms(row.recorded) for row in rows if row.recorded is not None and to_epoch_ms(row.recorded) > moment_ms
     ]
     return min(after, default=None)

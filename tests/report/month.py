@@ -134,7 +134,7 @@ class _Month:
     def ship(self) -> None:
         name = self._any(OrderState.READY)
         if name:
-            slug, order = self.orders[name]
+            _, order = self.orders[name]
             now = self.books.clock.now()
             lines = [
                 replace(

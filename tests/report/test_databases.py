@@ -8,9 +8,13 @@ from pathlib import Path
 import postgres
 
 from sellersync.domain.parcels import ParcelState, RemoteParcel
-from sellersync.report import build, render_html, render_json
+from sellersync.forecast import DemandPolicy
+from sellersync.report import build, render_html, render_json, trace
+from sellersync.report.period import of_day, of_month, of_week
+from sellersync.report.snapshot import keep
 
 from .bookkeeping import JAKARTA, Books, an_order, fill_day, finding, line, wib
+from .month import fill_month
 
 
 def history(books: Books) -> Books:
@@ -56,3 +60,26 @@ def test_the_report_of_an_empty_postgresql_ledger(postgres_server: postgres.Serv
         assert render_json(report)["orders"]["total"]["goods"] == {"known": 0, "unknown": 0}
     finally:
         books.close()
+
+
+def test_a_month_by_chance_is_the_same_on_both(postgres_server: postgres.Server, tmp_path: Path) -> None:
+    """Money, returns, products and all: every figure of a day, a week and a month, and the rows behind them."""
+    answers = []
+    for name, url in (("lite", ""), ("pg", postgres_server.new_url())):
+        folder = tmp_path / name
+        folder.mkdir()
+        books = fill_month(folder, 5, orders=60, url=url)
+        now = books.clock.now()
+        found = []
+        for period in (of_day(date(2026, 11, 12)), of_week(date(2026, 11, 12)), of_month(date(2026, 11, 1))):
+            report = build(
+                books.ledger, zone=JAKARTA, period=period, now=now, language="id", shop_name="T", demand=DemandPolicy()
+            )
+            keep(books.ledger, report)
+            found.append((render_json(report), render_html(report)))
+            for figure in ("orders.units", "returns.opened", "money.shopee.fees", "stock.sku.KOPI.available"):
+                rows = trace(books.ledger, figure, zone=JAKARTA, now=now, period=period, demand=DemandPolicy()).rows
+                found.append((figure, rows))
+        answers.append(found)
+        books.close()
+    assert answers[0] == answers[1]

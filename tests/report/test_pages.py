@@ -13,8 +13,8 @@ from rich.console import Console
 
 from sellersync.domain.times import to_epoch_ms
 from sellersync.report import Language, Report, build, render_html, render_json, render_terminal
-from sellersync.report.reading import clean
 from sellersync.report.commands import SETTLED
+from sellersync.report.reading import clean
 from sellersync.store import work
 from sellersync.store.findings import close_finding, raise_finding
 from sellersync.store.ledger import Session

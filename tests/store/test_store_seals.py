@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from ledger_bench import START, Bench, line, order, units
+from sqlmodel import Session
 
 from sellersync.domain.orders import UnitStage
 from sellersync.store import seals
@@ -104,6 +105,83 @@ def test_a_movement_that_was_slipped_in_beside_the_chain_is_noticed(shop: Bench)
         "INSERT INTO balance (sku_id, warehouse_id, account, quantity) SELECT sku_id, 0, 'supplier', -1 FROM movement WHERE id = 50"
     )
     assert problems(shop) == "movement 50 was put in beside the chain of seals"
+
+
+# -------------------------------------------------------------------------------------------------- from where it was last found whole
+
+
+def note(bench: Bench) -> None:
+    """Keep that the chain is whole up to now."""
+    head = bench.read(verify).head
+    assert head is not None
+    bench.write(lambda session: seals.note_verified(session, head, now_ms=bench.now_ms()))
+
+
+def problems_since(bench: Bench) -> str:
+    def ask(session: Session) -> seals.LedgerCheck:
+        after = seals.last_verified(session)
+        assert after is not None
+        return verify(session, after=after)
+
+    return " | ".join(bench.read(ask).problems)
+
+
+@pytest.fixture
+def later(shop: Bench) -> Bench:
+    """The day's trade was found whole; another order and a receipt came after it."""
+    note(shop)
+    shop.record(order("C", line("KOPI", 1)))
+    shop.receive("TEH", 2)
+    shop.clock.advance(minutes=5)
+    assert seal(shop) == 2
+    return shop
+
+
+def test_a_later_check_goes_on_from_there(later: Bench) -> None:
+    def ask(session: Session) -> seals.LedgerCheck:
+        return verify(session, after=seals.last_verified(session))
+
+    check = later.read(ask)
+    assert (check.movements, check.sealed, check.problems) == (9, 9, ())
+    assert check.after is not None
+    assert (check.after.movement_id, check.after.at_ms < later.now_ms()) == (7, True)
+    assert check.head == (9, later.value("SELECT hash FROM seal WHERE movement_id = 9"))
+
+
+NEW = "(SELECT MAX(id) FROM movement)"
+
+
+@pytest.mark.parametrize(
+    ("tampering", "noticed"),
+    [
+        (f"UPDATE movement SET who = 'nobody' WHERE id = {NEW}", "was changed after it was sealed"),
+        (f"UPDATE movement SET quantity = quantity + 1 WHERE id = {NEW}", "was changed after it was sealed"),
+        (f"DELETE FROM movement WHERE id = {NEW}", "1 sealed movements are missing"),
+        # what is rebuilt is rebuilt from movement one
+        (f"UPDATE movement SET quantity = quantity + 1 WHERE id = {FIRST_SALE}", "its movements make"),
+        (f"UPDATE movement SET destination = 'shipped' WHERE id = {FIRST_SALE}", "its movements make"),
+        (f"DELETE FROM movement WHERE id = {FIRST_SALE}", "1 sealed movements are missing"),
+        (f"DELETE FROM seal WHERE movement_id = {FIRST_SALE}", "put in beside the chain"),
+        ("UPDATE balance SET quantity = quantity + 1 WHERE account = 'available'", "its movements make"),
+        ("UPDATE order_position SET reserved = reserved + 1 WHERE reserved > 0", "its position of KOPI differs"),
+        ("INSERT INTO order_position (order_id, sku_id, warehouse_id, reserved, shipped) "
+         "SELECT MIN(sales_order.id), MAX(sku.id), 1, 0, 4 FROM sales_order, sku WHERE sku.code = 'TEH' AND sales_order.remote_id = 'B'",
+         "its position of TEH differs"),
+        # the place itself
+        ("UPDATE seal SET hash = 'forged' WHERE movement_id = 7", "is not the one that was checked before"),
+        ("DELETE FROM seal WHERE movement_id = 7", "is not the one that was checked before"),
+        ("UPDATE seal SET hash = 'forged' WHERE movement_id = 8", "was changed after it was sealed"),
+    ],
+)  # fmt: skip
+def test_tampering_is_found_where_a_later_check_claims_to_look(later: Bench, tampering: str, noticed: str) -> None:
+    later.execute(tampering)
+    assert noticed in problems_since(later)
+
+
+def test_a_word_changed_before_that_is_found_by_the_whole_check_alone(later: Bench) -> None:
+    later.execute(f"UPDATE movement SET reason = 'other' WHERE id = {FIRST_SALE}")
+    assert problems_since(later) == ""
+    assert "was changed after it was sealed" in problems(later)
 
 
 def test_a_missing_id_is_waited_for_because_it_may_be_on_its_way(shop: Bench) -> None:
