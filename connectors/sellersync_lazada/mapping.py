@@ -78,7 +78,7 @@ _SHOP_SKU = re.compile(r"(\d+)_[A-Z]+-(\d+)")
 # ---------------------------------------------------------------------------------------------------------------------- item rows
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Item:
     """One item row, that is one unit, with the parts that decisions need."""
 

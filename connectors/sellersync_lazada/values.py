@@ -39,6 +39,8 @@ def truth(value: object) -> bool:
     """A flag in any of its spellings: 1, "1", true, "true". Raises `Unrecognised` for anything else than yes or no."""
     if type(value) is bool:
         return value
+    if type(value) is int and 0 <= value <= 1:
+        return value == 1
     word = text(value).lower()
     if word in _TRUE:
         return True
@@ -93,7 +95,7 @@ def moment(value: object, *, where: str) -> datetime:
     if type(value) is int and 10**11 <= value < 10**14:
         return from_epoch_ms(value, where=where)
     try:
-        parsed = _time(text(value))
+        parsed = _time(value if type(value) is str else text(value))
     except ValueError:
         raise Unrecognised(f"{where}: a time with its offset was expected", repr(value)) from None
     if parsed.tzinfo is None:
@@ -104,6 +106,7 @@ def moment(value: object, *, where: str) -> datetime:
 @lru_cache(maxsize=TIMES_KEPT_MAX)
 def _time(word: str) -> datetime:
     """In UTC, or as it stands where the offset is missing. Raises `ValueError`."""
+    word = word.strip()
     if _EPOCH_MS.fullmatch(word):
         return from_epoch_ms(word, where="")
     parsed = datetime.fromisoformat(_SPACE_BEFORE_OFFSET.sub(r"\1", word))

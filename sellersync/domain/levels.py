@@ -275,7 +275,7 @@ def expected_after(
 
 def first_effects(order: Order, line: OrderLine) -> list[OwnOrderChange]:
     """What the channel's number went through because of a line that is seen for the first time."""
-    taken = sum(unit.count for unit in line.units if unit.excluded is not Excluded.NO)
+    taken = sum([unit.count for unit in line.units if unit.excluded is not Excluded.NO])
     cancelled = line.cancelled
     changes = [OwnOrderChange(Effect.CREATED, taken, order.created_at)]
     if cancelled:

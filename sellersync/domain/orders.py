@@ -96,17 +96,17 @@ class OrderLine:
 
     @property
     def quantity(self) -> int:
-        return sum(unit.count for unit in self.units)
+        return sum([unit.count for unit in self.units])
 
     @property
     def cancelled(self) -> int:
-        return sum(unit.count for unit in self.units if unit.stage is UnitStage.CANCELLED)
+        return sum([unit.count for unit in self.units if unit.stage is UnitStage.CANCELLED])
 
     @property
     def kept_outside(self) -> int:
         """Units that the channel keeps from other buyers without having taken them off the number it shows."""
-        waiting = (UnitStage.OPEN, UnitStage.UNKNOWN)
-        return sum(unit.count for unit in self.units if unit.excluded is Excluded.NO and unit.stage in waiting)
+        outside = [unit for unit in self.units if unit.excluded is Excluded.NO]
+        return sum([unit.count for unit in outside if unit.stage in (UnitStage.OPEN, UnitStage.UNKNOWN)])
 
     @property
     def named(self) -> bool:

@@ -18,6 +18,7 @@ from .world import Run, Shop, World, paused, running
 
 JOB = "pull_orders"
 REREAD_MAX = 100
+_ABOUT_AN_ORDER = (RemoteCancellation, RemoteReturn)
 WALKED = (Stream.ORDERS, Stream.CANCELLATIONS, Stream.RETURNS, Stream.TRASH)
 
 
@@ -70,7 +71,7 @@ async def _walk(world: World, shop: Shop, stream: Stream, run: Run, since: datet
             name="record_page",
         )
         _count(run, recorded)
-        others = [row.order_id for row in page.rows if isinstance(row, RemoteCancellation | RemoteReturn)]
+        others = [row.order_id for row in page.rows if isinstance(row, _ABOUT_AN_ORDER)]
         if others:
             await read_by_id(world, shop, run, others)
 
@@ -101,12 +102,13 @@ def _record(
         requests_in_orders=_requests_in_orders(shop),
     )
     read_ms = to_epoch_ms(page.read_started_at)
-    for row in page.rows:
+    others = [row for row in page.rows if not isinstance(row, Order)]
+    for row in others:
         if isinstance(row, Gone):
             pages.note_gone(session, shop.id, row.remote_id, row.how, now_ms=now_ms, read_ms=read_ms)
-    asked = [row for row in page.rows if isinstance(row, RemoteCancellation)]
+    asked = [row for row in others if isinstance(row, RemoteCancellation)]
     cancellations.record_cancellations(session, shop.id, asked, read_ms=read_ms, now_ms=now_ms)
-    come_back = [row for row in page.rows if isinstance(row, RemoteReturn)]
+    come_back = [row for row in others if isinstance(row, RemoteReturn)]
     remote_returns.record_remote_returns(session, shop.id, come_back, now_ms=now_ms)
     return recorded
 

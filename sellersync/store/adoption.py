@@ -226,6 +226,8 @@ def _wanted(
         count = sum(number for key, number in remote.units if is_line(line, key))
     else:
         count = sum(unit.count for unit in units if unit.stage is not UnitStage.CANCELLED)
+    if not held:
+        return [f"#{number}" for number in range(1, min(count, line.line.quantity) + 1)]
     missing = max(count - list(held.values()).count(parcel_id), 0)
     free = (f"#{number}" for number in range(1, line.line.quantity + 1) if f"#{number}" not in held)
     left_over = [key for key, holder in held.items() if holder in absent]

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import text
@@ -90,7 +91,7 @@ class Recorded:
 @dataclass(slots=True)
 class _Incoming:
     order: Order
-    digest: str
+    values: dict[str, Any]  # the columns of its row that the provider decides
     row: Any = None  # the known row, if any
     first: bool = True
     work: OrderWork | None = None
@@ -158,15 +159,41 @@ def _newest_of_each(orders: Sequence[Order]) -> list[_Incoming]:
         known = newest.get(order.remote_id)
         if known is None or order.updated_at >= known.updated_at:
             newest[order.remote_id] = order
-    return [_Incoming(order, _digest(order)) for order in newest.values()]
+    return [_Incoming(order, _order_values(order)) for order in newest.values()]
 
 
-def _digest(order: Order) -> str:
+def _order_values(order: Order) -> dict[str, Any]:
+    values = {
+        "number": order.number,
+        "storefront": order.storefront,
+        "state": str(order.state),
+        "remote_status": order.remote_status,
+        "created_ms": to_epoch_ms(order.created_at),
+        "updated_ms": to_epoch_ms(order.updated_at),
+        "paid_ms": _ms(order.paid_at),
+        "cancelled_ms": _ms(order.cancelled_at),
+        "shipped_ms": _ms(order.shipped_at),
+        "ship_by_ms": _ms(order.ship_by),
+        "cancel_respond_by_ms": _ms(order.cancel_respond_by),
+        "hold_expires_ms": _ms(order.hold_expires_at),
+        "cod": order.cod,
+        "goods_total": order.goods_total,
+        "shipping_fee": order.shipping_fee,
+        "discount_total": order.discount_total,
+        "total": order.total,
+        "payment_method": order.payment_method,
+        "courier_service": order.courier_service,
+        "cancel_by": order.cancel_by,
+        "cancel_reason": order.cancel_reason,
+        "problems": json.dumps(order.problems, ensure_ascii=False) if order.problems else "",
+    }
+    values["digest"] = _digest(order, values)
+    return values
+
+
+def _digest(order: Order, values: Mapping[str, Any]) -> str:
     """Tells versions of an order apart by what matters in them."""
-    facts: list[object] = [
-        str(order.state), order.remote_status, _ms(order.paid_at), _ms(order.ship_by), order.total, order.shipping_fee, order.cod,
-        _ms(order.hold_expires_at), _ms(order.cancel_respond_by), order.cancel_reason, order.problems,
-    ]  # fmt: skip
+    facts: list[object] = [*_TELLING(values)]
     for line in order.lines:
         facts += (line.key, line.listing, line.target, line.location, line.ours, line.unit_price,
                   pack_units(line.units))  # fmt: skip
@@ -199,39 +226,10 @@ def _freshness(item: _Incoming, read_started_at: datetime) -> Freshness:
     if row is None:
         return Freshness.FIRST
     known = Version(from_epoch_ms(row.updated_ms, where=""), from_epoch_ms(row.read_started_ms, where=""), row.digest)
-    return freshness(known, Version(item.order.updated_at, read_started_at, item.digest))
+    return freshness(known, Version(item.order.updated_at, read_started_at, item.values["digest"]))
 
 
 # ------------------------------------------------------------------------------------------------------------------------ first sight
-
-
-def _order_values(item: _Incoming) -> dict[str, Any]:
-    order = item.order
-    return {
-        "number": order.number,
-        "storefront": order.storefront,
-        "state": str(order.state),
-        "remote_status": order.remote_status,
-        "created_ms": to_epoch_ms(order.created_at),
-        "updated_ms": to_epoch_ms(order.updated_at),
-        "digest": item.digest,
-        "paid_ms": _ms(order.paid_at),
-        "cancelled_ms": _ms(order.cancelled_at),
-        "shipped_ms": _ms(order.shipped_at),
-        "ship_by_ms": _ms(order.ship_by),
-        "cancel_respond_by_ms": _ms(order.cancel_respond_by),
-        "hold_expires_ms": _ms(order.hold_expires_at),
-        "cod": order.cod,
-        "goods_total": order.goods_total,
-        "shipping_fee": order.shipping_fee,
-        "discount_total": order.discount_total,
-        "total": order.total,
-        "payment_method": order.payment_method,
-        "courier_service": order.courier_service,
-        "cancel_by": order.cancel_by,
-        "cancel_reason": order.cancel_reason,
-        "problems": json.dumps(order.problems, ensure_ascii=False) if order.problems else "",
-    }
 
 
 def _insert_orders(
@@ -240,14 +238,12 @@ def _insert_orders(
     if not fresh:
         return
     ids = new_ids(session, _ORDER, len(fresh))
-    values = []
     for item, order_id in zip(fresh, ids, strict=True):
-        order = item.order
-        values.append({"id": order_id, "remote_id": order.remote_id, **_order_values(item)})
-        item.work = OrderWork(order_id, 0, to_epoch_ms(order.updated_at), _left_ms(order), False, [], new=True)
+        item.values |= {"id": order_id, "remote_id": item.order.remote_id}
+        item.work = OrderWork(order_id, 0, item.values["updated_ms"], _left_ms(item.order), False, [], new=True)
     fixed = {"channel_id": rules.channel_id, "read_started_ms": read_ms, "seen_ms": now_ms, "changed_ms": now_ms,
              "hold_expired": False, "posted_rev": 0, "gone": ""}  # fmt: skip
-    insert_many(session, _ORDER, values, fixed)
+    insert_many(session, _ORDER, [item.values for item in fresh], fixed)
 
 
 @dataclass(slots=True)
@@ -313,7 +309,7 @@ def _insert_lines(session: Session, lines: Sequence[_NewLine]) -> None:
 def _update_orders(session: Session, known: Sequence[_Incoming], *, read_ms: int, now_ms: int) -> None:
     if not known:
         return
-    values = [{"i": item.row.id, "read": read_ms, "now": now_ms, **_order_values(item)} for item in known]
+    values = [{"i": item.row.id, "read": read_ms, "now": now_ms, **item.values} for item in known]
     session.connection().execute(_UPDATE_ORDER, values)
 
 
@@ -329,7 +325,7 @@ def _merge_known(
     for item in known:
         order = item.order
         work = item.work = works[item.row.id]
-        work.occurred_ms = to_epoch_ms(order.updated_at)
+        work.occurred_ms = item.values["updated_ms"]
         work.left_ms = _left_ms(order)
         work.hold_expired = bool(item.row.hold_expired) and order.state is OrderState.UNPAID
         matches = match_lines([(line.line.key, *line.line.aliases) for line in work.lines], order.lines)
@@ -446,6 +442,10 @@ def _left_ms(order: Order) -> int | None:
     return to_epoch_ms(min(times)) if times else None
 
 
+_TELLING = itemgetter(
+    "state", "remote_status", "paid_ms", "ship_by_ms", "total", "shipping_fee", "cod", "hold_expires_ms",
+    "cancel_respond_by_ms", "cancel_reason", "problems",
+)  # fmt: skip
 _UPDATE_ORDER = text(
     "UPDATE sales_order SET number = :number, storefront = :storefront, state = :state, remote_status = :remote_status, "
     "created_ms = :created_ms, updated_ms = :updated_ms, read_started_ms = :read, digest = :digest, "

@@ -150,32 +150,30 @@ def _wanted(work: OrderWork) -> dict[PositionKey, Position]:
 
 def _write(session: Session, rows: list[_Row], now_ms: int) -> Posted:
     rows.extend(_late_corrections(session, rows))
-    run_many(session, _ADD_MOVEMENT, [_movement(row, now_ms) for row in rows])
-    connection = session.connection()
-    newest = connection.execute(_NEWEST_MOVEMENT).scalar_one()
+    movements: list[tuple[Any, ...]] = []
     deltas: dict[tuple[int, int, str], int] = {}
     for row in rows:
         leg = row.leg
-        source = (leg.sku_id, leg.source_warehouse_id or NO_WAREHOUSE, str(leg.source))
-        destination = (leg.sku_id, leg.destination_warehouse_id or NO_WAREHOUSE, str(leg.destination))
-        deltas[source] = deltas.get(source, 0) - leg.quantity
-        deltas[destination] = deltas.get(destination, 0) + leg.quantity
+        sku_id, quantity = leg.sku_id, leg.quantity
+        source_warehouse_id, source = leg.source_warehouse_id or NO_WAREHOUSE, str(leg.source)
+        warehouse_id, destination = leg.destination_warehouse_id or NO_WAREHOUSE, str(leg.destination)
+        movements.append(
+            (sku_id, quantity, source, source_warehouse_id, destination, warehouse_id, row.occurred_ms, now_ms,
+             row.cause_kind, row.cause_id, row.revision, row.number, leg.reason, row.who)
+        )  # fmt: skip
+        for key, change in (
+            ((sku_id, source_warehouse_id, source), -quantity),
+            ((sku_id, warehouse_id, destination), quantity),
+        ):
+            deltas[key] = deltas.get(key, 0) + change
+    run_many(session, _ADD_MOVEMENT, movements)
+    newest = session.connection().execute(_NEWEST_MOVEMENT).scalar_one()
     changes = [(key, delta) for key, delta in sorted(deltas.items()) if delta]
     run_many(session, _ENSURE_BALANCE, [(*key, now_ms, newest) for key, _ in changes])
     run_many(session, _CHANGE_BALANCE, [(delta, now_ms, newest, *key) for key, delta in changes])
     sku_ids = {row.leg.sku_id for row in rows}
     _note_shortages(session, sku_ids, now_ms)
     return Posted(movements=len(rows), sku_ids=sku_ids)
-
-
-def _movement(row: _Row, now_ms: int) -> tuple[Any, ...]:
-    leg = row.leg
-    return (
-        leg.sku_id, leg.quantity,
-        str(leg.source), leg.source_warehouse_id or NO_WAREHOUSE,
-        str(leg.destination), leg.destination_warehouse_id or NO_WAREHOUSE,
-        row.occurred_ms, now_ms, row.cause_kind, row.cause_id, row.revision, row.number, leg.reason, row.who,
-    )  # fmt: skip
 
 
 def _late_corrections(session: Session, rows: Sequence[_Row]) -> list[_Row]:
