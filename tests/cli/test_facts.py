@@ -110,9 +110,9 @@ def test_docs_list_no_command_that_is_gone() -> None:
     for told in re.findall(r"`sellersync ([a-z]+(?: [a-z-]+)*)", DOCS):
         words = tuple(told.split())
         depth = 1
-        while words[:depth] in groups:
+        while depth < len(words) and words[:depth] in groups:
             depth += 1
-        assert words[:depth] in known, told
+        assert words[:depth] in known | groups, told
 
 
 def test_docs_and_help_list_the_same_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
