@@ -62,7 +62,7 @@ def products(reading: Reading) -> Products:
             counts[row.abc, row.xyz] = counts.get((row.abc, row.xyz), 0) + 1
     best = sorted((row for row in rows if row.units), key=lambda row: (-row.units, row.code))
     slow = sorted(
-        (row for row in rows if row.available > row.units),
+        (row for row in rows if row.available > 0 and row.available >= 2 * row.units),
         key=lambda row: (row.units / row.available, -row.available, row.code),
     )
     return Products(

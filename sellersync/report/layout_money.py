@@ -39,7 +39,7 @@ def money_section(report: Report, words: Words) -> Section:
 
 
 def _tiles(total: MoneyRow, words: Words) -> Tiles:
-    unknown = words.say("unknown_count", count=words.number(total.margin.unknown)) if total.margin.unknown else ""
+    unknown = words.say("unknown_amounts", count=words.number(total.margin.unknown)) if total.margin.unknown else ""
     return Tiles(
         (
             Tile(words.say("net"), words.rupiah(total.net)),

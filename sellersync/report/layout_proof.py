@@ -181,9 +181,9 @@ def restated_sections(report: Report, words: Words) -> tuple[Section, ...]:
     rows = tuple(_restated(one, words) for one in report.restated)
     names = ("figure", "was", "is_now", "restated_since")
     count = words.number(len(rows))
-    when, in_period = words.full_moment(report.first_given), words.in_period(report.period)
+    when = words.full_moment(report.first_given)
     blocks = (
-        Sentence(words.say("restated_intro", when=when, count=count, in_period=in_period)),
+        Sentence(words.say("restated_intro", when=when, count=count)),
         listed(words, names, ("was", "is_now"), rows, "", len(rows)),
     )
     return (Section("restated", words.say("restated"), blocks, "warn"),)

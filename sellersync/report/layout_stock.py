@@ -124,7 +124,7 @@ def _hand_work(work: HandWork, words: Words) -> str:
 def _outlook_tiles(outlook: Outlook | None, words: Words) -> tuple[Tile, ...]:
     if outlook is None:
         return ()
-    unknown = words.say("unknown_count", count=words.number(outlook.value.unknown)) if outlook.value.unknown else ""
+    unknown = words.say("unknown_amounts", count=words.number(outlook.value.unknown)) if outlook.value.unknown else ""
     below = outlook.below_reorder_total
     return (
         Tile(words.say("below_reorder"), words.number(below), tone="warn" if below else ""),

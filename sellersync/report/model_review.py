@@ -24,8 +24,8 @@ class ProductRow:
 
 @dataclass(frozen=True, slots=True)
 class Products:
-    """`classes`: (A to C, X to Z or "") -> SKUs. `best` sold most units; `slow` have more on the shelf than the period
-    sold, and sold least for it.
+    """`classes`: (A to C, X to Z or "") -> SKUs. `best` sold most units; `slow` have at least twice on the shelf what
+    the period sold; those that sold least for it come first.
     `unpriced` units were sold at an unknown price. `weeks`: over how many weeks evenness was measured, 0 when too few are known."""
 
     classes: tuple[tuple[str, str, int], ...]

@@ -150,8 +150,8 @@ LABELS: dict[str, str] = {
     "oversold_second": "Sold again on",
     # restated
     "restated": "Restated figures",
-    "restated_intro": "The figures of this report were first given out {when}. The ledger has learned more since "
-    "{in_period}, so {count} of them changed:",
+    "restated_intro": "This report was first given out {when}. The ledger has learned more since, so that {count} figures changed:",
+    "unknown_amounts": "plus {count} unknown",
     "figure": "Figure",
     "was": "Was",
     "is_now": "Is",

@@ -150,7 +150,8 @@ LABELS: dict[str, str] = {
     "oversold_second": "Terjual lagi di",
     # restated
     "restated": "Angka yang berubah",
-    "restated_intro": "Angka {in_period} pertama kali diberikan {when}. Sejak itu buku mencatat hal baru, jadi {count} angka berubah:",
+    "restated_intro": "Laporan ini pertama kali dibuat {when}. Setelah itu masuk catatan baru, sehingga {count} angka berubah:",
+    "unknown_amounts": "ditambah {count} yang belum diketahui",
     "figure": "Angka",
     "was": "Semula",
     "is_now": "Sekarang",
