@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sellersync.app import desk_rules, watch_rules
-from sellersync.domain.errors import BadInput
+from sellersync.domain.errors import BadInput, Temporary
 from sellersync.domain.times import shop_day
 from sellersync.forecast import policy_of
 
@@ -100,7 +100,10 @@ def report(
             watch=watch_rules(settings),
             demand=policy_of(settings.stock),
         )
-        keep(ledger, built)
+        try:
+            keep(ledger, built)
+        except Temporary as busy:  # what was read is told all the same; the next report keeps its figures
+            note(f"The figures of this report were not kept: {busy}")
     if html is not None:
         _write(html, render_html(built).encode())
     if xlsx is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from conftest import Desk
 
@@ -99,3 +101,17 @@ def test_the_chain_is_checked_from_where_it_was_found_whole(desk: Desk) -> None:
     proof = desk.json("report")["proof"]
     assert (proof["ok"], proof["checked_from"]) == (True, proof["movements"] + 1)
     assert proof["checked_before"] is not None
+
+
+def test_a_busy_ledger_still_gives_the_report(desk: Desk) -> None:
+    """Another process holds the ledger for longer than a write waits."""
+    holder = sqlite3.connect(desk.folder / "ledger.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        out, err = desk.run("report", *DAY)
+    finally:
+        holder.rollback()
+        holder.close()
+    assert "2 March 2026" in out
+    assert "The figures of this report were not kept: another process holds the ledger" in err
+    assert desk.json("report", *DAY)["first_given"] is None
