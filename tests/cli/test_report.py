@@ -105,7 +105,9 @@ def test_the_chain_is_checked_from_where_it_was_found_whole(desk: Desk) -> None:
 
 def test_a_busy_ledger_still_gives_the_report(desk: Desk) -> None:
     """Another process holds the ledger for longer than a write waits."""
-    holder = sqlite3.connect(desk.folder / "ledger.db", isolation_level=None)
+    ledger = desk.ledger()
+    holder = sqlite3.connect(str(ledger.url.database), isolation_level=None)
+    ledger.close()
     holder.execute("BEGIN IMMEDIATE")
     try:
         out, err = desk.run("report", *DAY)
