@@ -16,6 +16,7 @@ from sellersync.jobs import (
     book_couriers,
     check_health,
     compare_stock,
+    fetch_labels,
     hand_back,
     pull_listings,
     pull_orders,
@@ -40,7 +41,9 @@ class Job(StrEnum):
     PUSH = "push"
     BOOK = "book"
     TRACK = "track"
+    LABELS = "labels"
     HAND_BACK = "hand-back"
+    MAILS = "mails"
     LISTINGS = "listings"
     COMPARE = "compare"
     SETTLEMENTS = "settlements"
@@ -57,6 +60,7 @@ TRIPS: dict[Job, Trip] = {
     Job.PUSH: lambda world, shop: push_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.BOOK: lambda world, shop: book_couriers.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.TRACK: lambda world, shop: track_parcels.run(world, shop, wait_s=TURN_S_MAX, force=True),
+    Job.LABELS: lambda world, shop: fetch_labels.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.HAND_BACK: lambda world, shop: hand_back.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.COMPARE: lambda world, shop: compare_stock.run(world, shop, wait_s=TURN_S_MAX, force=True),
     Job.SETTLEMENTS: lambda world, shop: pull_settlements.run(world, shop, wait_s=TURN_S_MAX, force=True, replay=True),
@@ -125,11 +129,14 @@ def sync(
 
 
 def _accounts(world: World, job: Job, slug: str | None) -> list[Account]:
-    """Whom the job is about: channels; couriers are asked for their health only, and own sites alone are told waybills."""
+    """Whom the job is about: channels; couriers are asked for their health only, marketplaces for labels, and own sites are told
+    waybills."""
     if job is Job.HEALTH:
         couriers = [account for account in world.couriers if slug in (None, account.slug)]
         if slug is None or couriers:
             return [*(world.shops if slug is None else ()), *couriers]
+    if job is Job.LABELS:
+        return [shop for shop in world.shops if slug in (None, shop.slug) and fetch_labels.offers_labels(shop)]
     if job is Job.HAND_BACK:
         return [shop for shop in world.shops if slug in (None, shop.slug) and shop.channel.capabilities.hands_back]
     return [*world.shops] if slug is None else [world.shop(slug)]
@@ -139,6 +146,8 @@ async def _pass(world: World, job: Job, accounts: Sequence[Account], done: Calla
     """One job on all channels at the same time; a channel's trouble is its own."""
     if job is Job.SEAL:
         return [Result(job.value, "-", "ok", {"sealed": await seal.run(world)})]
+    if job is Job.MAILS:
+        return [await _mails(world)]
 
     async def one(shop: Account) -> Result:
         try:
@@ -149,6 +158,19 @@ async def _pass(world: World, job: Job, accounts: Sequence[Account], done: Calla
             done()
 
     return list(await asyncio.gather(*(one(account) for account in accounts)))
+
+
+async def _mails(world: World) -> Result:
+    """The mails that are due. Raises `ConfigError` when mail is switched off."""
+    from sellersync.jobs import send_mails  # what it loads is of no use to shops that send no mail
+    from sellersync.notify.contract import Outcome
+
+    counts = await send_mails.run(world)
+    if counts.get(Outcome.DOWN.value):
+        return Result(
+            Job.MAILS.value, "-", "temporary", counts, "the mail server takes nothing now; the mails stay queued"
+        )
+    return Result(Job.MAILS.value, "-", "ok", counts)
 
 
 def _result(job: Job, shop: Account, run: Run | None) -> Result:

@@ -135,7 +135,13 @@ def desk(fresh: Desk) -> Desk:
                 OrderLine("1", "11", (Unit(UnitStage.OPEN, 2),), target="11", seller_sku="KOPI", title="Kopi Gayo"),
                 OrderLine("2", "12", (Unit(UnitStage.OPEN, 1),), target="12", title="Paket"),
             ),
-            buyer=Buyer(name="Siti Rahmawati", phone="081299887766", address="Jalan Melati 4", city="Bandung"),
+            buyer=Buyer(
+                name="Siti Rahmawati",
+                phone="081299887766",
+                address="Jalan Melati 4",
+                city="Bandung",
+                email="siti@example.com",
+            ),
         )
         rules = work.rules_of(session, channel.id, frozenset())
         orders.record_orders(

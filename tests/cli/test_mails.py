@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 from conftest import Desk
@@ -72,3 +73,23 @@ def test_nothing_is_sent_again_while_mail_is_off(desk: Desk) -> None:
 def test_a_test_mail_needs_a_server(desk: Desk) -> None:
     _, err = desk.run("mails", "test", "--to", "a@example.com", expect=2)
     assert "host and from_address are needed" in err
+
+
+def test_mails_are_sent_now_by_hand(desk: Desk) -> None:
+    """Nobody listens on the port: nothing is lost, and the answer says why."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # never listens
+        configure(desk, taken.getsockname()[1])
+        queued(desk, "queued")
+        [row] = desk.json("sync", "mails", expect=3)["results"]
+    assert (row["job"], row["channel"], row["outcome"], row["counts"]["down"]) == ("mails", "-", "temporary", 1)
+    assert [mail["state"] for mail in desk.json("mails", "list")] == ["queued"]
+
+
+def test_mails_that_are_switched_off_are_not_sent_by_hand(desk: Desk) -> None:
+    configure(desk, 25, enabled=False)
+    assert "[mail] enabled is false" in desk.run("sync", "mails", expect=2)[1]
+
+
+def test_an_own_site_has_no_labels_to_fetch(desk: Desk) -> None:
+    assert desk.json("sync", "labels") == {"ok": True, "results": []}
