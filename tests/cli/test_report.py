@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 from conftest import Desk
+
+from sellersync.store.engine import sqlite_module
 
 DAY = ("--date", "2026-03-02")
 
@@ -106,7 +106,7 @@ def test_the_chain_is_checked_from_where_it_was_found_whole(desk: Desk) -> None:
 def test_a_busy_ledger_still_gives_the_report(desk: Desk) -> None:
     """Another process holds the ledger for longer than a write waits."""
     ledger = desk.ledger()
-    holder = sqlite3.connect(str(ledger.url.database), isolation_level=None)
+    holder = sqlite_module().connect(str(ledger.url.database), isolation_level=None)
     ledger.close()
     holder.execute("BEGIN IMMEDIATE")
     try:
