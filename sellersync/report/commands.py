@@ -75,7 +75,9 @@ SETTLED: dict[str, Settled] = {
     ),
     "booking_refused": Settled(_order),
     "cancelled_but_booked": Settled(lambda need: f"sellersync parcels cancel {_q(need)}"),
-    "courier_balance": Settled(lambda need: f"sellersync parcels balance {_channel(need)}", "sellersync parcels balance"),
+    "courier_balance": Settled(
+        lambda need: f"sellersync parcels balance {_channel(need)}", "sellersync parcels balance"
+    ),
     "booking_ended": Settled(lambda need: f"sellersync parcels rebook {_q(need, 'order')}"),
     "cancel_refused": Settled(lambda need: f"sellersync parcels cancel {_q(need)}"),
     "cod_differs": Settled(lambda need: f"sellersync parcels rebook {_q(need)}"),
