@@ -17,7 +17,6 @@ from sqlalchemy import (
     LargeBinary,
     String,
     UniqueConstraint,
-    false,
     text,
 )
 from sqlmodel import Field, SQLModel
@@ -509,7 +508,7 @@ class ParcelRow(SQLModel, table=True):
     cancel_detail: str = Field(default="", sa_column=_text())
     """The reason that is told to the courier; afterwards what the courier said."""
     cancel_sends: int = Field(default=0, sa_column=Column(Integer, nullable=False, server_default="0"))
-    rebook: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default=false()))
+    rebook: bool = Field(default=False, sa_column=Column(Boolean, nullable=False, server_default="0"))
     """Once its booking is proven dead, its goods go into a new parcel by themselves."""
 
 

@@ -36,6 +36,18 @@ def upgrade() -> None:
 '''
 
 
+FIRST_VERSION = (
+    "INSERT INTO channel (id, provider, remote_shop_id, slug, kind, created_ms, failures, state, trouble) "
+    "VALUES (1, 'shopee', '1', 'shopee', 'channel', 1, 0, 'ok', '')",
+    "INSERT INTO sales_order (id, channel_id, remote_id, number, storefront, state, remote_status, created_ms, updated_ms, "
+    "read_started_ms, digest, seen_ms, changed_ms, hold_expired, cod, payment_method, courier_service, cancel_by, cancel_reason, "
+    "problems, posted_rev, gone) VALUES (1, 1, 'A', '', '', 'booked', '', 1, 1, 1, '', 1, 1, FALSE, FALSE, '', '', '', '', '', 0, '')",
+    "INSERT INTO parcel (id, channel_id, order_id, number, state, remote_status, remote_id, adopted, waybill, pickup_code, courier, "
+    "service, why_chosen, routing_code, created_ms) VALUES (1, 1, 1, 1, 'booked', '', 'P1', TRUE, 'JNE1', '', 'jne', '', '', '', 1)",
+)
+"""A channel, an order and its parcel as the first version kept them."""
+
+
 @pytest.fixture
 def next_version(tmp_path: Path) -> Path:
     """The real migrations with one more version."""
@@ -90,6 +102,29 @@ def test_the_schema_of_a_ledger_is_made_once(ledger_url: str) -> None:
     assert schema.upgrade(ledger_url) == ("", schema.HEAD)
     assert schema.upgrade(ledger_url) == (schema.HEAD, schema.HEAD)
     assert {tables.Movement.__tablename__, tables.Balance.__tablename__} <= table_names(ledger_url)
+
+
+def test_a_ledger_of_the_first_version_keeps_its_parcels_and_never_reuses_an_id(ledger_url: str) -> None:
+    schema.upgrade(ledger_url, target="0001")
+    engine = open_writer(parse_url(ledger_url))
+    try:
+        with engine.begin() as connection:
+            for statement in FIRST_VERSION:
+                connection.execute(text(statement))
+        assert schema.upgrade(ledger_url) == ("0001", schema.HEAD)
+        with engine.begin() as connection:
+            kept = connection.execute(text("SELECT waybill, packed_by, rebook, cancel_sends FROM parcel")).one()
+            assert (kept.waybill, kept.packed_by, bool(kept.rebook), kept.cancel_sends) == ("JNE1", "", False, 0)
+            if engine.dialect.name == "sqlite":
+                made = dict(connection.execute(text("SELECT name, sql FROM sqlite_master WHERE type = 'table'")).all())
+                declared = {
+                    table.name
+                    for table in SQLModel.metadata.sorted_tables
+                    if table.dialect_options["sqlite"]["autoincrement"]
+                }
+                assert {name for name in declared if "AUTOINCREMENT" not in made[name]} == set()
+    finally:
+        engine.dispose()
 
 
 def test_a_ledger_that_was_never_made_is_refused_with_the_command(ledger_url: str) -> None:

@@ -282,7 +282,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("cancel_ms", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("cancel_detail", sa.String(), server_default="", nullable=False))
         batch_op.add_column(sa.Column("cancel_sends", sa.Integer(), server_default="0", nullable=False))
-        batch_op.add_column(sa.Column("rebook", sa.Boolean(), server_default=sa.false(), nullable=False))
+        batch_op.add_column(sa.Column("rebook", sa.Boolean(), server_default="0", nullable=False))
         batch_op.create_index(batch_op.f("ix_parcel_manifest_id"), ["manifest_id"], unique=False)
 
     with op.batch_alter_table("push", schema=None) as batch_op:
