@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "jobs"))
 
 from simulation import Simulation, in_virtual_time, simulate
 
-from sellersync.jobs import book_couriers, pull_orders
+from sellersync.jobs import book_couriers, courier_funds, pull_orders
 from sellersync.sandbox.kit import Event, Fault, FaultKind
 from sellersync_kiriminaja.sandbox import KiriminAjaSandbox
 
@@ -184,8 +184,10 @@ def test_an_empty_balance_pauses_booking_until_it_is_topped_up(tmp_path: Path) -
         await pull_orders.run(s.app.world, shop)
         run = await book_couriers.run(s.app.world, shop)
         assert run is not None
-        assert run.counts == {"insufficient_balance": 1, "refused": 1}, "one parcel is tried, not every one"
+        assert run.counts == {"waits_for_balance": 3}, "a courier that tells its empty balance is not asked to book"
+        assert courier.bookings() == {}
         courier.balance = 1_000_000
+        await s.app.world.clock.sleep(courier_funds.ASK_EVERY_S)
         await s.settle(4)
         assert_one_booking_a_parcel(s, orders=3)
 
