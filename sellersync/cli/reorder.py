@@ -175,7 +175,7 @@ def _remarks(report: DemandReport, shown: Sequence[SkuDemand], to_buy: Sequence[
             f"To buy: {len(costs)} SKUs, {known}"
             + (f", and {unknown} of unknown cost or quantity." if unknown else ".")
         )
-    if not report.library:
+    if not report.all_methods:
         note(
             "Only the naive methods were tried: the others need the extra `forecast` (pip install 'sellersync[forecast]')."
         )
@@ -192,7 +192,7 @@ def _document(report: DemandReport, skus: Sequence[SkuDemand]) -> dict[str, Any]
         "made_at": report.made_at,
         "history_days": report.history_days,
         "error_days": report.error_days,
-        "library": report.library,
+        "all_methods": report.all_methods,
         "simple_only": report.simple_only,
         "skus": [_fields(sku) for sku in skus],
     }

@@ -80,7 +80,7 @@ class SkuDemand:
 class DemandReport:
     """Every SKU by code, seen at the end of `day`; stock and costs are those of `made_at`.
 
-    Errors are of the last `error_days`. `library`: the extra `forecast` is installed; without it only the naive methods were tried.
+    Errors are of the last `error_days`. `all_methods`: the extra `forecast` is installed; without it only the naive methods were tried.
     `simple_only`: how many SKUs had only those because there are too many.
     """
 
@@ -88,7 +88,7 @@ class DemandReport:
     made_at: datetime
     history_days: int
     error_days: int
-    library: bool
+    all_methods: bool
     simple_only: int
     policy: DemandPolicy
     skus: tuple[SkuDemand, ...]
@@ -209,7 +209,7 @@ def _report(
         made_at=now,
         history_days=history,
         error_days=ERROR_DAYS,
-        library=library() is not None,
+        all_methods=library() is not None,
         simple_only=max(len(rows) - skus_max, 0),
         policy=policy,
         skus=tuple(rows),

@@ -94,7 +94,7 @@ def _outlook(report: DemandReport) -> Outlook:
         dead_total=len(dead),
         skus=len(report.skus),
         unknown=len(report.unknown),
-        library=report.library,
+        all_methods=report.all_methods,
         error_days=report.error_days,
         overstock_days=report.policy.overstock_days,
         dead_after_days=report.policy.dead_after_days,

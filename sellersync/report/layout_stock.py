@@ -166,7 +166,7 @@ def _outlook(outlook: Outlook, words: Words) -> list[Block]:
         blocks.append(Sentence(unknown, "dim"))
     if outlook.unknown < outlook.skus:
         blocks.append(Sentence(words.say("outlook_note", weeks=words.number(outlook.error_days // 7)), "dim"))
-        if not outlook.library:
+        if not outlook.all_methods:
             blocks.append(Sentence(words.say("outlook_naive"), "dim"))
     return blocks
 

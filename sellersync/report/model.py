@@ -366,7 +366,7 @@ class Outlook:
     dead_total: int
     skus: int
     unknown: int
-    library: bool
+    all_methods: bool
     error_days: int
     overstock_days: int
     dead_after_days: int

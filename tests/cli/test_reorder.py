@@ -97,7 +97,7 @@ def test_what_to_buy_stands_beside_its_error_and_the_naive_forecast(shop: Desk) 
 def test_the_same_as_json(shop: Desk) -> None:
     found = shop.json("reorder", "--all")
     kopi, teh = found["skus"]
-    assert found["library"] is True
+    assert found["all_methods"] is True
     assert found["error_days"] == 56
     assert kopi["forecast"] == {"method": "four_weeks", "per_day": 4.0, "error": 0.0, "bias": 0.0}
     assert [one["method"] for one in kopi["tried"]] == ["four_weeks", "same_weekday", "theta", "damped_trend"]
