@@ -18,6 +18,7 @@ from sellersync.settings import Settings
 from sellersync.store.ledger import Session
 from sellersync.store.reads_desk import desk_parcels, find_parcels
 
+from .days import day_named
 from .stock import channel_named
 
 Due = Annotated[
@@ -43,7 +44,7 @@ def selected(
     if channel is not None:
         channel_named(session, channel)
     today = shop_day(now, rules.zone)
-    wanted = None if due is None else day_named(due, today)
+    wanted = None if due is None else day_named(due, today, option="--due", words=("today", "tomorrow"))
     promise_ms = round(rules.ship_within / timedelta(milliseconds=1))
 
     def leaves(parcel: DeskParcel) -> date:
@@ -60,16 +61,6 @@ def selected(
 def is_courier(courier: str, asked: str) -> bool:
     """Does a courier's name, as the provider or as people write it, hold what was asked for?"""
     return any(asked.strip().lower() in name.lower() for name in (courier, courier_name(courier)))
-
-
-def day_named(word: str, today: date) -> date:
-    """A day as a person writes it. Raises `BadInput`."""
-    if word in ("today", "tomorrow"):
-        return today + timedelta(days=word == "tomorrow")
-    try:
-        return date.fromisoformat(word)
-    except ValueError:
-        raise BadInput(f"--due {word!r}: today, tomorrow or a day as YYYY-MM-DD is expected") from None
 
 
 def named(session: Session, names: list[str]) -> list[DeskParcel]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,7 @@ from sellersync.store.reads_orders import OrderHead, ParcelOfOrder, WholeOrder
 
 from . import cancellations, returns, settlements
 from .booking import why_sentence
+from .days import day_named
 from .out import as_json, rupiah, say, table, when
 from .settlements import in_words
 from .state import state_of
@@ -43,7 +43,7 @@ def list_(
         zone = settings.shop.zone
         since_ms = until_ms = None
         if day is not None:
-            since, until = day_bounds(_day(day, shop_day(ledger.clock.now(), zone)), zone)
+            since, until = day_bounds(day_named(day, shop_day(ledger.clock.now(), zone), option="--day"), zone)
             since_ms, until_ms = to_epoch_ms(since), to_epoch_ms(until)
 
         def read(session: Session) -> list[OrderHead]:
@@ -70,13 +70,6 @@ def list_(
     )  # fmt: skip
     if len(rows) == limit:
         say(f"There may be more than these {limit}: --limit N")
-
-
-def _day(text: str, today: date) -> date:
-    try:
-        return today if text == "today" else date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"--day {text!r}: expected is YYYY-MM-DD or today") from None
 
 
 @app.command("show")

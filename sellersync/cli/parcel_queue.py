@@ -21,7 +21,8 @@ from sellersync.store.parcel_watch import TroubledParcel
 from sellersync.store.reads_desk import parcels_by_id
 from sellersync.store.reads_queue import QueueEntry, queue
 
-from .desk import day_named, is_courier
+from .days import day_named
+from .desk import is_courier
 from .out import ago, as_json, note, say, table, when
 from .state import state_of
 from .stock import channel_named
@@ -84,7 +85,11 @@ def list_(
         raise BadInput(f"no state {state!r}; there are: {', '.join(dict.fromkeys(States))}")
     with options.ledger() as (settings, ledger):
         rules, now = desk_rules(settings), ledger.clock.now()
-        day = None if due is None else day_named(due, shop_day(now, rules.zone))
+        day = (
+            None
+            if due is None
+            else day_named(due, shop_day(now, rules.zone), option="--due", words=("today", "tomorrow"))
+        )
 
         def read(session: Session) -> list[QueueEntry]:
             only = None if channel is None else channel_named(session, channel).id

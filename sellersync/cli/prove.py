@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from sellersync.store import proofs
 from sellersync.store.proofs import Proof, ProofState
 
 from .codes import Code
+from .days import day_named
 from .out import as_json, progress, say, table, when
 from .state import state_of
 
@@ -43,7 +44,7 @@ def orders(
 
     async def errand(app: App) -> list[Proof]:
         zone = app.settings.shop.zone
-        wanted = _day(day, shop_day(app.world.clock.now(), zone))
+        wanted = day_named(day, shop_day(app.world.clock.now(), zone), option="--date", words=("yesterday",))
         if wanted >= shop_day(app.world.clock.now(), zone):
             raise BadInput(f"--date {wanted} is not over yet in the shop's zone; count it after midnight")
         shops = [app.world.shop(channel)] if channel is not None else list(app.world.shops)
@@ -106,15 +107,6 @@ def _now(proof: Proof, failed: dict[str, str]) -> Proof:
     if proof.state is ProofState.NOT_COUNTED:
         return replace(proof, why=proof.why or why)
     return Proof(proof.channel, proof.day, ProofState.NOT_COUNTED, why=f"{why} (an older count stands)")
-
-
-def _day(text: str, today: date) -> date:
-    if text == "yesterday":
-        return today - timedelta(days=1)
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"--date {text!r}: expected is YYYY-MM-DD or yesterday") from None
 
 
 def _row(proof: Proof) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +14,7 @@ from sellersync.domain.errors import BadInput, Temporary
 from sellersync.domain.times import shop_day
 from sellersync.forecast import policy_of
 
+from .days import day_named
 from .out import as_json, note, say, table, waiting, when
 from .state import state_of
 
@@ -32,6 +33,7 @@ class Tongue(StrEnum):
 
 
 PLAIN_WIDTH = 120
+DAY_WORDS = ("today", "yesterday")
 Day = Annotated[
     str | None, typer.Option("--date", metavar="DATE", help="YYYY-MM-DD, today or yesterday; without it today.")
 ]
@@ -274,15 +276,8 @@ def _period(day: str | None, week: str | None, month: str | None, today: date) -
         raise BadInput("one of --date, --week and --month, not several")
     if week is not None:
         return read_week(week)
-    return read_month(month) if month is not None else of_day(_day(day, today))
-
-
-def _day(text: str | None, today: date) -> date:
-    if text in (None, "today"):
-        return today
-    if text == "yesterday":
-        return today - timedelta(days=1)
-    try:
-        return date.fromisoformat(str(text))
-    except ValueError:
-        raise BadInput(f"--date {text!r}: expected is YYYY-MM-DD, today or yesterday") from None
+    return (
+        read_month(month)
+        if month is not None
+        else of_day(day_named(day or "today", today, option="--date", words=DAY_WORDS))
+    )

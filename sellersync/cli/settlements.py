@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -14,11 +14,13 @@ from sellersync.store import settlements as kept
 from sellersync.store.ledger import Session
 from sellersync.store.settlements import Chosen, SettlementLine, SettlementSum
 
+from .days import day_named
 from .out import as_json, rupiah, say, table, when
 from .state import state_of
 from .stock import channel_named
 
 LIST_MAX = 50
+DAY_WORDS = ("today", "yesterday")
 
 
 def register(app: typer.Typer) -> None:
@@ -80,16 +82,16 @@ def _sum_rows(one: SettlementSum) -> list[tuple[object, ...]]:
 
 
 def _window(first: str | None, last: str | None, today: date, zone: ZoneInfo) -> tuple[int | None, int | None]:
-    since = None if first is None else to_epoch_ms(day_bounds(_day(first, "--from", today), zone)[0])
-    until = None if last is None else to_epoch_ms(day_bounds(_day(last, "--to", today), zone)[1])
+    since = (
+        None
+        if first is None
+        else to_epoch_ms(day_bounds(day_named(first, today, option="--from", words=DAY_WORDS), zone)[0])
+    )
+    until = (
+        None
+        if last is None
+        else to_epoch_ms(day_bounds(day_named(last, today, option="--to", words=DAY_WORDS), zone)[1])
+    )
     if since is not None and until is not None and until <= since:
         raise BadInput("--to lies before --from; expected are two days in their order")
     return since, until
-
-
-def _day(text: str, option: str, today: date) -> date:
-    words = {"today": today, "yesterday": today - timedelta(days=1)}
-    try:
-        return words[text] if text in words else date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{option} {text!r}: expected is YYYY-MM-DD, today or yesterday") from None

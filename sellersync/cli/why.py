@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -15,6 +14,7 @@ from sellersync.report.oversell_words import CAUSES, STEPS, todo, why
 from sellersync.store import reads_orders, reads_oversell
 from sellersync.store.ledger import Session
 
+from .days import day_named
 from .out import as_json, note, say, table, when
 from .state import state_of
 
@@ -40,7 +40,7 @@ def oversell(
         def read(session: Session) -> list[Oversell]:
             if order is not None:
                 return _of_order(session, order)
-            since, until = day_bounds(_day(day or "", today), zone)
+            since, until = day_bounds(day_named(day or "", today, option="--day"), zone)
             return reads_oversell.oversells(session, since_ms=to_epoch_ms(since), until_ms=to_epoch_ms(until))
 
         found = ledger.read_now(read)
@@ -68,13 +68,6 @@ def _of_order(session: Session, name: str) -> list[Oversell]:
     if not heads:
         raise BadInput(f"no order {name!r} in the ledger; if it is new, fetch it with: sellersync sync pull")
     return [one for head in heads for one in reads_oversell.oversells_of_order(session, head.id)]
-
-
-def _day(text: str, today: date) -> date:
-    try:
-        return today if text == "today" else date.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"--day {text!r}: expected is YYYY-MM-DD or today") from None
 
 
 def _values(one: Oversell) -> dict[str, object]:
